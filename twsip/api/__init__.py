@@ -1,0 +1,78 @@
+"""What third parties import: verdicts, context, facts, events, interfaces.  Semantic versioning holds here."""
+
+from ..sip.message import Request, Response
+from ..sip.uri import Uri
+from .accounts import Account, Binding
+from .answer import Answer, Relay
+from .context import Arrival, Domains, Facts, Flow, RequestContext
+from .errors import (
+    BackendDown,
+    ConfigError,
+    TransportFailed,
+    TwsipError,
+    UnknownSubscriber,
+    WrongResponse,
+)
+from .events import Event, Teller, tell_nobody
+from .facts import Caller, Destination, OurDialog, Target, TLSPeer, TrustedPeer
+from .interfaces import (
+    IAccounts,
+    IBindings,
+    ICheckMaker,
+    IDestinationCheck,
+    IEventReader,
+    IHandler,
+    IIngressCheck,
+    IRequestCheck,
+    IResolver,
+    ISIPDigest,
+)
+from .makers import CheckMaker
+from .verdict import PASS, Challenge, Drop, Pass, Reply, Verdict
+
+__all__ = [
+    "PASS",
+    "Account",
+    "Answer",
+    "Arrival",
+    "BackendDown",
+    "Binding",
+    "Caller",
+    "Challenge",
+    "CheckMaker",
+    "ConfigError",
+    "Destination",
+    "Domains",
+    "Drop",
+    "Event",
+    "Facts",
+    "Flow",
+    "IAccounts",
+    "IBindings",
+    "ICheckMaker",
+    "IDestinationCheck",
+    "IEventReader",
+    "IHandler",
+    "IIngressCheck",
+    "IRequestCheck",
+    "IResolver",
+    "ISIPDigest",
+    "OurDialog",
+    "Pass",
+    "Relay",
+    "Reply",
+    "Request",
+    "RequestContext",
+    "Response",
+    "TLSPeer",
+    "Target",
+    "Teller",
+    "TransportFailed",
+    "TrustedPeer",
+    "TwsipError",
+    "UnknownSubscriber",
+    "Uri",
+    "Verdict",
+    "WrongResponse",
+    "tell_nobody",
+]

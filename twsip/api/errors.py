@@ -1,0 +1,25 @@
+"""What can go wrong, each cause with its own name (the deck: the action depends on the cause)."""
+
+
+class TwsipError(Exception):
+    """Every error of ours; its text is one sentence for the operator."""
+
+
+class ConfigError(TwsipError):
+    """A site that cannot be run: the text names the culprit and the mend."""
+
+
+class TransportFailed(TwsipError):
+    """Bytes could not be sent to where they should go; the next destination is tried."""
+
+
+class BackendDown(TwsipError):
+    """A backend did not answer or answered nonsense: 500, nobody is let in, nobody is told "wrong password"."""
+
+
+class UnknownSubscriber(TwsipError):
+    """The backend knows no such account."""
+
+
+class WrongResponse(TwsipError):
+    """The account exists, the digest response is not its."""

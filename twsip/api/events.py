@@ -1,0 +1,139 @@
+"""Everything that can be told: one typed event per happening, told once, by the room where it happened.
+
+Logs, counters and the dashboard are readers of this one stream.  No event holds a secret.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; the class name is its kind."""
+
+
+Teller = Callable[[Event], None]
+
+
+def tell_nobody(event: Event) -> None:
+    """The teller of a house without readers."""
+
+
+@final
+@dataclass(frozen=True)
+class Started(Event):
+    """The site listens."""
+
+    name: str
+    listening: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True)
+class MalformedPacket(Event):
+    """A packet that is no SIP message we accept; `status` 0 means that it got silence."""
+
+    source: str
+    transport: str
+    status: int
+    why: str
+
+
+@final
+@dataclass(frozen=True)
+class Refused(Event):
+    """A check refused a packet, a request or a destination."""
+
+    check: str
+    verdict: str
+    status: int
+    why: str
+    source: str
+    transport: str
+    method: str = ""
+    call_id: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class AuthFailed(Event):
+    """Credentials did not hold: `cause` is one of the AUTH_ symbols of docs/checks/digest.md."""
+
+    cause: str
+    auth_id: str
+    realm: str
+    source: str
+    transport: str
+    method: str
+    call_id: str
+
+
+@final
+@dataclass(frozen=True)
+class CheckBroke(Event):
+    """Somebody's check or handler raised: 500 for this request, `trace` for the operator."""
+
+    check: str
+    error: str
+    trace: str
+
+
+@final
+@dataclass(frozen=True)
+class BackendFailed(Event):
+    """A backend is down or does not make sense; told when it begins, not for every request."""
+
+    backend: str
+    error: str
+
+
+@final
+@dataclass(frozen=True)
+class BackendRecovered(Event):
+    """A backend that was down answers again."""
+
+    backend: str
+
+
+@final
+@dataclass(frozen=True)
+class Registered(Event):
+    """An address-of-record's bindings changed: `kind` is added, refreshed, removed or expired."""
+
+    aor: str
+    contact: str
+    kind: str
+    expires: int
+    source: str
+
+
+@final
+@dataclass(frozen=True)
+class DestinationFailed(Event):
+    """A destination did not work: transport error or no answer in time; `why` says which."""
+
+    transport: str
+    host: str
+    port: int
+    why: str
+
+
+@final
+@dataclass(frozen=True)
+class ConnectionClosed(Event):
+    """We closed a connection because of what came over it, or because its peer did not read."""
+
+    transport: str
+    source: str
+    why: str
+
+
+@final
+@dataclass(frozen=True)
+class LimitReached(Event):
+    """A stated bound was met: what, how much, and what happens there."""
+
+    what: str
+    bound: int
+    action: str

@@ -1,0 +1,113 @@
+"""Tokens, numbers and quoted strings: the small grammar everything else is made of (RFC 3261 section 25.1)."""
+
+from typing import Final
+
+TOKEN: Final = b"-.!%*_+`'~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+DIGITS: Final = b"0123456789"
+HEX: Final = b"0123456789abcdefABCDEF"
+WORD: Final = TOKEN + b'()<>:\\"/[]?{}'
+HOST: Final = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+
+
+def only(text: bytes, allowed: bytes) -> bool:
+    """Whether every byte of the text is one of the allowed ones (true of nothing at all)."""
+    return not text.translate(None, allowed)
+
+
+def is_token(text: bytes) -> bool:
+    """Whether the text is a token of RFC 3261 section 25.1: at least one character, all of them allowed."""
+    # Most are letters and digits, which is known far faster.  isalnum() is about ASCII for bytes.
+    return text.isalnum() or (text != b"" and not text.translate(None, TOKEN))
+
+
+def number(text: bytes, most: int) -> int:
+    """The decimal number in the text, or -1 if it is not one or is above `most`.
+
+    Digits are counted before they are converted, so a megabyte of them costs nothing.
+    """
+    if not text.isdigit() or len(text) > 20:
+        return -1
+    value = int(text)
+    return value if value <= most else -1
+
+
+def unquote(text: bytes) -> bytes:
+    """What a quoted string says; a text that is not one is returned as it is."""
+    if len(text) < 2 or text[:1] != b'"' or text[-1:] != b'"':
+        return text
+    inner = text[1:-1]
+    if b"\\" not in inner:
+        return inner
+    out = bytearray()
+    escaped = False
+    for byte in inner:
+        if not escaped and byte == 0x5C:
+            escaped = True
+            continue
+        out.append(byte)
+        escaped = False
+    return bytes(out)
+
+
+def quote(text: bytes) -> bytes:
+    """The text as a quoted string."""
+    return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def close_quote(text: bytes, start: int) -> int:
+    """Where the quoted string that opens at `start` closes, or -1 if it never does."""
+    at = text.find(b'"', start + 1)
+    while at > 0:
+        back = at - 1
+        while text[back] == 0x5C:
+            back -= 1
+        if (at - back) % 2 == 1:
+            return at
+        at = text.find(b'"', at + 1)
+    return -1
+
+
+def split_list(text: bytes, separator: bytes = b",") -> list[bytes]:
+    """The parts between separators that stand outside quotes and angle brackets, stripped of white space.
+
+    An unclosed quote or bracket swallows the rest: the part that it spoils will not parse.
+    """
+    if b'"' not in text and b"<" not in text:
+        return [part.strip(b" \t") for part in text.split(separator)]
+    parts: list[bytes] = []
+    mark = separator[0]
+    start = at = 0
+    size = len(text)
+    while at < size:
+        byte = text[at]
+        if byte == mark:
+            parts.append(text[start:at].strip(b" \t"))
+            start = at + 1
+        elif byte == 0x22:
+            at = close_quote(text, at)
+            if at < 0:
+                break
+        elif byte == 0x3C:
+            at = text.find(b">", at)
+            if at < 0:
+                break
+        at += 1
+    parts.append(text[start:].strip(b" \t"))
+    return parts
+
+
+def parameters(text: bytes) -> dict[bytes, bytes] | None:
+    """The `;name=value` parameters of a header, names in lower case, values as written (quotes kept).
+
+    None if a name is no token or stands twice.  A parameter without a value has b"".
+    """
+    found: dict[bytes, bytes] = {}
+    for part in split_list(text, b";"):
+        if not part:
+            continue
+        name, _, value = part.partition(b"=")
+        name = name.strip(b" \t").lower()
+        if not is_token(name) or name in found:
+            return None
+        found[name] = value.strip(b" \t")
+    return found

@@ -1,0 +1,131 @@
+"""name-addr and addr-spec: From, To, Contact, Route, Record-Route, Path, P-Asserted-Identity (RFC 3261 section 20.10)."""
+
+from typing import Final, final
+
+from ..abnf import close_quote, is_token, parameters, split_list
+from ..uri import Uri, parse_uri
+
+NO_PARAMETERS: Final[dict[bytes, bytes]] = {}
+MOST: Final = 64
+KEPT: Final = 4096
+
+
+@final
+class Address:
+    """One address: `display` as written (quotes kept), the URI, and the header's own parameters."""
+
+    __slots__ = ("display", "params", "uri")
+
+    def __init__(self, display: bytes, uri: Uri, params: dict[bytes, bytes]) -> None:
+        self.display = display
+        self.uri = uri
+        self.params = params
+
+    @property
+    def tag(self) -> bytes:
+        """The tag parameter, b"" when there is none."""
+        return self.params.get(b"tag", b"")
+
+    @property
+    def aor(self) -> str:
+        """The canonical address-of-record of the URI."""
+        return self.uri.aor
+
+
+# Addresses without parameters that came in brackets: who calls once calls again, with another tag.
+_kept: dict[bytes, Address] = {}
+
+
+def parse_address(value: bytes) -> Address | None:
+    """One name-addr or addr-spec with its parameters, or None if it is not one.
+
+    Without angle brackets everything after a semicolon belongs to the header, and the URI may hold neither
+    comma nor question mark (RFC 3261 section 20).
+    """
+    plain, mark, tag = value.rpartition(b";tag=")
+    if not mark:
+        known = _kept.get(value)
+        if known is not None:
+            return known
+    else:
+        known = _kept.get(plain)
+        if known is not None and is_token(tag):
+            return Address(known.display, known.uri, {b"tag": tag})
+    return _parse_address(value)
+
+
+def _keep(plain: bytes, address: Address) -> None:
+    if len(plain) <= 256:
+        if len(_kept) >= KEPT:
+            _kept.clear()
+        _kept[plain] = address
+
+
+def _parse_address(value: bytes) -> Address | None:
+    if value[:1] == b"<":
+        display = b""
+        opening = 0
+    elif value[:1] == b'"':
+        quoted = close_quote(value, 0)
+        if quoted < 0:
+            return None
+        opening = value.find(b"<", quoted)
+        if opening < 0:
+            return None
+        display = value[: quoted + 1]
+        if value[quoted + 1 : opening].strip(b" \t"):
+            return None
+    else:
+        opening = value.find(b"<")
+        if opening < 0:
+            return _parse_bare(value)
+        display = value[:opening].strip(b" \t")
+        if b'"' in display or b"," in display or b";" in display:
+            return None
+    closing = value.find(b">", opening)
+    if closing < 0:
+        return None
+    uri = parse_uri(value[opening + 1 : closing])
+    if uri is None:
+        return None
+    tail = value[closing + 1 :]
+    params: dict[bytes, bytes] | None = NO_PARAMETERS
+    if tail:
+        if tail[:5] == b";tag=" and is_token(tail[5:]):
+            _keep(value[: closing + 1], Address(display, uri, NO_PARAMETERS))
+            return Address(display, uri, {b"tag": tail[5:]})
+        tail = tail.strip(b" \t")
+        if tail:
+            if tail[:1] != b";":
+                return None
+            params = parameters(tail)
+    if params is None or (b"tag" in params and not is_token(params[b"tag"])):
+        return None
+    address = Address(display, uri, params)
+    if not tail:
+        _keep(value, address)
+    return address
+
+
+def _parse_bare(value: bytes) -> Address | None:
+    spec, semicolon, tail = value.partition(b";")
+    spec = spec.strip(b" \t")
+    if b"?" in spec or b"," in spec:
+        return None
+    uri = parse_uri(spec)
+    params = parameters(tail) if semicolon else NO_PARAMETERS
+    if uri is None or params is None or (b"tag" in params and not is_token(params[b"tag"])):
+        return None
+    return Address(b"", uri, params)
+
+
+def parse_addresses(values: list[bytes]) -> list[Address] | None:
+    """All addresses of some header lines, comma lists split, in order; None if one is malformed or there are over 64."""
+    found: list[Address] = []
+    for value in values:
+        for part in split_list(value):
+            address = parse_address(part)
+            if address is None or len(found) >= MOST:
+                return None
+            found.append(address)
+    return found

@@ -1,0 +1,144 @@
+"""Via: where a message came through and which transaction it belongs to (RFC 3261 section 20.42, RFC 3581)."""
+
+from typing import Final, final
+
+from ..abnf import is_token, number, parameters
+from ..uri import parse_host_port
+
+MAGIC: Final = b"z9hG4bK"
+
+
+@final
+class Via:
+    """One Via value.
+
+    `transport` is in upper case, `sent_by` is host[:port] as written, `port` is 0 when none was given,
+    `branch` is b"" when there is none, `rport` is -1 when absent, 0 when present without a value.
+    """
+
+    __slots__ = ("branch", "host", "port", "received", "rport", "sent_by", "tail", "transport")
+
+    def __init__(
+        self,
+        transport: str,
+        sent_by: bytes,
+        host: str,
+        port: int,
+        branch: bytes,
+        rport: int,
+        received: bytes,
+        tail: bytes,
+    ) -> None:
+        self.transport = transport
+        self.sent_by = sent_by
+        self.host = host
+        self.port = port
+        self.branch = branch
+        self.rport = rport
+        self.received = received
+        self.tail = tail
+        """The parameters other than received and rport, as written, each with its semicolon."""
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether the branch carries RFC 3261's cookie and something after it."""
+        return len(self.branch) > 7 and self.branch[:7] == MAGIC
+
+
+@final
+class _Head:
+    """What stands before the first semicolon: the same few thousand come again and again, so it is kept."""
+
+    __slots__ = ("host", "port", "sent_by", "transport")
+
+    def __init__(self, transport: str, sent_by: bytes, host: str, port: int) -> None:
+        self.transport = transport
+        self.sent_by = sent_by
+        self.host = host
+        self.port = port
+
+
+KEPT: Final = 4096
+_kept: dict[bytes, _Head] = {}
+
+
+def _parse_head(text: bytes) -> _Head | None:
+    """`SIP/2.0/UDP host:port`, white space allowed around the slashes and the colon."""
+    name, _, rest = text.partition(b"/")
+    version, _, rest = rest.partition(b"/")
+    if name.strip(b" \t").upper() != b"SIP" or version.strip(b" \t") != b"2.0":
+        return None
+    words = rest.replace(b"\t", b" ").strip(b" ").partition(b" ")
+    sent_by = words[2].replace(b" ", b"")
+    if not is_token(words[0]):
+        return None
+    place = parse_host_port(sent_by)
+    if place is None:
+        return None
+    head = _Head(words[0].decode().upper(), sent_by, place[0], place[1])
+    if len(text) <= 128:
+        if len(_kept) >= KEPT:
+            _kept.clear()
+        _kept[text] = head
+    return head
+
+
+def parse_via(value: bytes) -> Via | None:
+    """One Via value, or None if it is not one.  A comma list must be split before."""
+    text, _, tail = value.partition(b";")
+    head = _kept.get(text)
+    if head is None:
+        head = _parse_head(text)
+        if head is None:
+            return None
+    if b'"' in tail or b" " in tail or b"\t" in tail:
+        found = parameters(tail)
+        if found is None:
+            return None
+        tail = b";".join([name + b"=" + text if text else name for name, text in found.items()])
+    branch = received = kept = b""
+    rport = -1
+    for part in tail.split(b";"):
+        if part[:7] == b"branch=" and not branch:
+            branch = part[7:]
+            kept += b";" + part
+        elif part == b"rport" and rport < 0:
+            rport = 0
+        elif part:
+            name, equals, text = part.partition(b"=")
+            name = name.lower()
+            if name == b"rport":
+                if rport >= 0:
+                    return None
+                rport = number(text, 65535) if equals and text else 0
+                if rport < 0:
+                    return None
+            elif name == b"received":
+                if received:
+                    return None
+                received = text
+            elif name == b"branch":
+                if branch:
+                    return None
+                branch = text
+                kept += b";" + part
+            elif is_token(name):
+                kept += b";" + part
+            else:
+                return None
+    if branch and (len(branch) > 512 or not is_token(branch)):
+        return None
+    return Via(head.transport, head.sent_by, head.host, head.port, branch, rport, received, kept)
+
+
+def stamped(via: Via, host: bytes, port: int) -> bytes:
+    """The Via line with where the message really came from: received and, if asked for, rport.
+
+    What the sender itself claimed in those two is replaced, never believed (RFC 3261 section 18.2.1, RFC 3581 section 4).
+    """
+    line = b"Via: SIP/2.0/" + via.transport.encode() + b" " + via.sent_by + via.tail
+    if via.rport >= 0:
+        return line + b";received=%b;rport=%d" % (host, port)
+    if via.host.encode().strip(b"[]") != host:
+        return line + b";received=" + host
+    return line

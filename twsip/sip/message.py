@@ -1,0 +1,193 @@
+"""Request and Response: the received lines, and typed values read from them on demand (RFC 3261 section 7)."""
+
+from typing import Final, final
+
+from . import names
+from .abnf import number, split_list
+from .fields.address import Address, parse_addresses
+from .fields.via import Via
+from .uri import Uri
+
+MOST_EXPIRES: Final = 4294967295
+
+
+class Message:
+    """What both kinds of message are: header lines in order, and a body.
+
+    `lines` are the header lines as received, unfolded, without their line ends; `ids` has one byte a line that
+    says which header it is (names.py).  Via has one value a line.  A message is not changed after parsing:
+    whoever sends it on makes new lists.  The mandatory fields were parsed and found good.
+    """
+
+    __slots__ = ("body", "call_id", "cseq", "from_", "ids", "lines", "method", "to", "via")
+
+    def __init__(
+        self,
+        lines: list[bytes],
+        ids: bytes,
+        body: bytes,
+        via: Via,
+        call_id: bytes,
+        cseq: int,
+        method: str,
+    ) -> None:
+        self.lines = lines
+        self.ids = ids
+        self.body = body
+        self.via = via
+        self.call_id = call_id
+        self.cseq = cseq
+        self.method = method
+        """Of a request its method, of a response the method in CSeq."""
+
+    def value(self, header: int) -> bytes | None:
+        """The value of the first line of this header, stripped, or None."""
+        at = self.ids.find(header)
+        if at < 0:
+            return None
+        line = self.lines[at]
+        return line[line.find(b":") + 1 :].strip(b" \t")
+
+    def values(self, header: int) -> list[bytes]:
+        """The values of all lines of this header in order, stripped; comma lists are not split."""
+        found: list[bytes] = []
+        at = self.ids.find(header)
+        while at >= 0:
+            line = self.lines[at]
+            found.append(line[line.find(b":") + 1 :].strip(b" \t"))
+            at = self.ids.find(header, at + 1)
+        return found
+
+    def has(self, header: int) -> bool:
+        """Whether the header is there at all."""
+        return self.ids.find(header) >= 0
+
+    def text(self, name: str) -> str | None:
+        """The value of the first header of this name, in any spelling; bytes that are not UTF-8 become U+FFFD."""
+        header = names.recognise(name.encode("ascii", "replace"))
+        raw: bytes | None = None
+        if header > 0:
+            raw = self.value(header)
+        elif header == names.UNKNOWN:
+            wanted = name.lower().encode()
+            for at, line in enumerate(self.lines):
+                if self.ids[at] == names.UNKNOWN:
+                    found, _, rest = line.partition(b":")
+                    if found.strip(b" \t").lower() == wanted:
+                        raw = rest.strip(b" \t")
+                        break
+        return None if raw is None else raw.decode("utf-8", "replace")
+
+    def addresses(self, header: int) -> list[Address] | None:
+        """All addresses of this header; [] when it is absent, None when one is malformed."""
+        if self.ids.find(header) < 0:
+            return []
+        return parse_addresses(self.values(header))
+
+    def tokens(self, header: int) -> list[bytes]:
+        """The comma-separated values of this header, as Require and Supported have them."""
+        found: list[bytes] = []
+        for value in self.values(header):
+            found.extend(part for part in split_list(value) if part)
+        return found
+
+    def number(self, header: int, most: int = MOST_EXPIRES) -> int | None:
+        """The number in this header; None when it is absent, -1 when it is malformed or above `most`."""
+        value = self.value(header)
+        return None if value is None else number(value, most)
+
+
+@final
+class Request(Message):
+    """A request: method, Request-URI, and the message."""
+
+    __slots__ = ("max_forwards", "uri")
+
+    def __init__(
+        self,
+        lines: list[bytes],
+        ids: bytes,
+        body: bytes,
+        via: Via,
+        from_: Address,
+        to: Address,
+        call_id: bytes,
+        cseq: int,
+        method: str,
+        uri: Uri,
+        max_forwards: int,
+    ) -> None:
+        # Set here and not by super(): one call less for every message.
+        self.lines = lines
+        self.ids = ids
+        self.body = body
+        self.via = via
+        self.from_ = from_
+        self.to = to
+        self.call_id = call_id
+        self.cseq = cseq
+        self.method = method
+        self.uri = uri
+        self.max_forwards = max_forwards
+        """-1 when the header is absent (RFC 2543 clients): forwarding then adds 70."""
+
+    @property
+    def in_dialog(self) -> bool:
+        """Whether it claims to belong to a dialog: it has a To tag, which proves nothing by itself."""
+        return b"tag" in self.to.params
+
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.uri.text!r} call-id {self.call_id!r} cseq {self.cseq}>"
+
+
+@final
+class Response(Message):
+    """A response: status, reason, and the message.  A proxy never needs its From and To, so they are not parsed."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(
+        self,
+        lines: list[bytes],
+        ids: bytes,
+        body: bytes,
+        via: Via,
+        call_id: bytes,
+        cseq: int,
+        method: str,
+        status: int,
+        reason: bytes,
+    ) -> None:
+        self.lines = lines
+        self.ids = ids
+        self.body = body
+        self.via = via
+        self.call_id = call_id
+        self.cseq = cseq
+        self.method = method
+        self.status = status
+        self.reason = reason
+
+    def __repr__(self) -> str:
+        return f"<{self.status} to {self.method} call-id {self.call_id!r} cseq {self.cseq}>"
+
+
+@final
+class Malformed:
+    """What the parser could not accept: the status it deserves, why, and what an answer could be made from.
+
+    `lines` and `ids` are empty when not even the headers could be told apart: such a packet gets silence.
+    """
+
+    __slots__ = ("ids", "is_request", "lines", "method", "status", "why")
+
+    def __init__(self, status: int, why: str, method: str, lines: list[bytes], ids: bytes, is_request: bool) -> None:
+        self.status = status
+        self.why = why
+        self.method = method
+        self.lines = lines
+        self.ids = ids
+        self.is_request = is_request
+
+    def __repr__(self) -> str:
+        return f"<malformed: {self.status} {self.why}>"

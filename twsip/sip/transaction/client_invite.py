@@ -1,0 +1,79 @@
+"""INVITE client transaction: RFC 3261 section 17.1.1, figure 5, as amended by RFC 6026 section 7.2."""
+
+from typing import Final, final
+
+from .words import DEFAULT_TIMERS, NEVER, Act, Input, State, Table, Timers
+
+# A provisional response silences A and B: in PROCEEDING they have no row.  How long the phone may ring is then for the
+# user to bound (a proxy's Timer C), and a broken connection is not yet the end: the answer may come by another (§18.2.2).
+
+# fmt: off
+FIGURE_5: Final[Table] = {
+    # state             input                    next              and do
+    (State.CALLING,    Input.START):           (State.CALLING,    (Act.SEND, Act.START_A, Act.START_B)),
+    (State.CALLING,    Input.TIMER_A):         (State.CALLING,    (Act.RESEND, Act.START_A)),
+    (State.CALLING,    Input.TIMER_B):         (State.TERMINATED, (Act.TIMEOUT,)),
+    (State.CALLING,    Input.TRANSPORT_ERROR): (State.TERMINATED, (Act.FAIL,)),
+    (State.CALLING,    Input.RECV_1XX):        (State.PROCEEDING, (Act.TO_USER,)),
+    (State.CALLING,    Input.RECV_2XX):        (State.ACCEPTED,   (Act.TO_USER, Act.START_M)),
+    (State.CALLING,    Input.RECV_FINAL):      (State.COMPLETED,  (Act.SEND_ACK, Act.TO_USER, Act.START_D)),
+    (State.PROCEEDING, Input.RECV_1XX):        (State.PROCEEDING, (Act.TO_USER,)),
+    (State.PROCEEDING, Input.RECV_2XX):        (State.ACCEPTED,   (Act.TO_USER, Act.START_M)),
+    (State.PROCEEDING, Input.RECV_FINAL):      (State.COMPLETED,  (Act.SEND_ACK, Act.TO_USER, Act.START_D)),
+    (State.COMPLETED,  Input.RECV_FINAL):      (State.COMPLETED,  (Act.RESEND,)),
+    (State.COMPLETED,  Input.TRANSPORT_ERROR): (State.TERMINATED, (Act.FAIL,)),
+    (State.COMPLETED,  Input.TIMER_D):         (State.TERMINATED, ()),
+    (State.ACCEPTED,   Input.RECV_2XX):        (State.ACCEPTED,   (Act.TO_USER,)),
+    (State.ACCEPTED,   Input.TIMER_M):         (State.TERMINATED, ()),
+}
+# fmt: on
+
+_CALLING: Final = State.CALLING
+_TERMINATED: Final = State.TERMINATED
+_START_A: Final = Act.START_A
+_START_B: Final = Act.START_B
+_START_D: Final = Act.START_D
+_START_M: Final = Act.START_M
+
+
+@final
+class InviteClient:
+    """One INVITE that we send, to one destination.  Its first input is START; the ACK of a 2xx is the user's."""
+
+    __slots__ = ("_interval", "_reliable", "_timers", "state")
+
+    def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
+        self.state: State = _CALLING
+        self._reliable = reliable
+        self._timers = timers
+        self._interval = timers.t1
+
+    @property
+    def ended(self) -> bool:
+        """Whether the transaction is over and may be forgotten."""
+        return self.state is _TERMINATED
+
+    def on(self, event: Input) -> tuple[Act, ...]:
+        """Take one event; return what must be done, in order.  An event with no row is ignored."""
+        row = FIGURE_5.get((self.state, event))
+        if row is None:
+            return ()
+        self.state = row[0]
+        return row[1]
+
+    def delay(self, act: Act) -> float:
+        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all.
+
+        To be asked once for each START_A: the interval doubles with every asking; timer B is its only bound.
+        """
+        if act is _START_A:
+            if self._reliable:
+                return NEVER
+            interval = self._interval
+            self._interval = 2.0 * interval
+            return interval
+        if act is _START_B or act is _START_M:
+            return self._timers.t1_64
+        if act is _START_D:
+            return 0.0 if self._reliable else self._timers.d
+        return NEVER

@@ -1,0 +1,80 @@
+"""INVITE server transaction: RFC 3261 section 17.2.1, figure 7, as amended by RFC 6026 section 7.1."""
+
+from typing import Final, final
+
+from .words import DEFAULT_TIMERS, NEVER, Act, Input, State, Table, Timers
+
+# A transport error ends nothing here (RFC 6026): the user hears of it, and the transaction stays to absorb the INVITE's
+# repeats, so that they cannot pass for new calls.  Timer H or L, or the user's answer, brings it to its end.
+
+# fmt: off
+FIGURE_7: Final[Table] = {
+    # state             input                    next              and do
+    (State.PROCEEDING, Input.REQUEST):         (State.PROCEEDING, (Act.RESEND,)),
+    (State.PROCEEDING, Input.SEND_1XX):        (State.PROCEEDING, (Act.SEND,)),
+    (State.PROCEEDING, Input.SEND_2XX):        (State.ACCEPTED,   (Act.SEND, Act.START_L)),
+    (State.PROCEEDING, Input.SEND_FINAL):      (State.COMPLETED,  (Act.SEND, Act.START_G, Act.START_H)),
+    (State.PROCEEDING, Input.TRANSPORT_ERROR): (State.PROCEEDING, (Act.FAIL,)),
+    (State.COMPLETED,  Input.REQUEST):         (State.COMPLETED,  (Act.RESEND,)),
+    (State.COMPLETED,  Input.ACK):             (State.CONFIRMED,  (Act.START_I,)),
+    (State.COMPLETED,  Input.TIMER_G):         (State.COMPLETED,  (Act.RESEND, Act.START_G)),
+    (State.COMPLETED,  Input.TIMER_H):         (State.TERMINATED, (Act.TIMEOUT,)),
+    (State.COMPLETED,  Input.TRANSPORT_ERROR): (State.COMPLETED,  (Act.FAIL,)),
+    (State.CONFIRMED,  Input.TIMER_I):         (State.TERMINATED, ()),
+    (State.ACCEPTED,   Input.REQUEST):         (State.ACCEPTED,   ()),
+    (State.ACCEPTED,   Input.ACK):             (State.ACCEPTED,   (Act.TO_USER,)),
+    (State.ACCEPTED,   Input.SEND_2XX):        (State.ACCEPTED,   (Act.SEND,)),
+    (State.ACCEPTED,   Input.TRANSPORT_ERROR): (State.ACCEPTED,   (Act.FAIL,)),
+    (State.ACCEPTED,   Input.TIMER_L):         (State.TERMINATED, ()),
+}
+# fmt: on
+
+_PROCEEDING: Final = State.PROCEEDING
+_TERMINATED: Final = State.TERMINATED
+_START_G: Final = Act.START_G
+_START_H: Final = Act.START_H
+_START_I: Final = Act.START_I
+_START_L: Final = Act.START_L
+
+
+@final
+class InviteServer:
+    """One received INVITE and our answers to it.  The 100 within 200 ms is the user's to send."""
+
+    __slots__ = ("_interval", "_reliable", "_timers", "state")
+
+    def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
+        self.state: State = _PROCEEDING
+        self._reliable = reliable
+        self._timers = timers
+        self._interval = timers.t1
+
+    @property
+    def ended(self) -> bool:
+        """Whether the transaction is over and may be forgotten."""
+        return self.state is _TERMINATED
+
+    def on(self, event: Input) -> tuple[Act, ...]:
+        """Take one event; return what must be done, in order.  An event with no row is ignored."""
+        row = FIGURE_7.get((self.state, event))
+        if row is None:
+            return ()
+        self.state = row[0]
+        return row[1]
+
+    def delay(self, act: Act) -> float:
+        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all.
+
+        To be asked once for each START_G: the interval doubles with every asking, up to T2.
+        """
+        if act is _START_G:
+            if self._reliable:
+                return NEVER
+            interval = self._interval
+            self._interval = min(2.0 * interval, self._timers.t2)
+            return interval
+        if act is _START_H or act is _START_L:
+            return self._timers.t1_64
+        if act is _START_I:
+            return 0.0 if self._reliable else self._timers.t4
+        return NEVER

@@ -1,0 +1,59 @@
+"""Server transaction of every request but INVITE and ACK: RFC 3261 section 17.2.2, figure 8."""
+
+from typing import Final, final
+
+from .words import DEFAULT_TIMERS, NEVER, Act, Input, State, Table, Timers
+
+# RFC 6026 amends only the INVITE machines: here a transport error still ends the transaction.
+# A proxy without an answer sends no 408 (RFC 4320): the engine then drops the transaction, which is no input of ours.
+
+# fmt: off
+FIGURE_8: Final[Table] = {
+    # state             input                    next              and do
+    (State.TRYING,     Input.REQUEST):         (State.TRYING,     ()),
+    (State.TRYING,     Input.SEND_1XX):        (State.PROCEEDING, (Act.SEND,)),
+    (State.TRYING,     Input.SEND_FINAL):      (State.COMPLETED,  (Act.SEND, Act.START_J)),
+    (State.PROCEEDING, Input.REQUEST):         (State.PROCEEDING, (Act.RESEND,)),
+    (State.PROCEEDING, Input.SEND_1XX):        (State.PROCEEDING, (Act.SEND,)),
+    (State.PROCEEDING, Input.SEND_FINAL):      (State.COMPLETED,  (Act.SEND, Act.START_J)),
+    (State.PROCEEDING, Input.TRANSPORT_ERROR): (State.TERMINATED, (Act.FAIL,)),
+    (State.COMPLETED,  Input.REQUEST):         (State.COMPLETED,  (Act.RESEND,)),
+    (State.COMPLETED,  Input.TIMER_J):         (State.TERMINATED, ()),
+    (State.COMPLETED,  Input.TRANSPORT_ERROR): (State.TERMINATED, (Act.FAIL,)),
+}
+# fmt: on
+
+_TRYING: Final = State.TRYING
+_TERMINATED: Final = State.TERMINATED
+_START_J: Final = Act.START_J
+
+
+@final
+class OtherServer:
+    """One received request, neither INVITE nor ACK, and our answer to it."""
+
+    __slots__ = ("_reliable", "_timers", "state")
+
+    def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
+        self.state: State = _TRYING
+        self._reliable = reliable
+        self._timers = timers
+
+    @property
+    def ended(self) -> bool:
+        """Whether the transaction is over and may be forgotten."""
+        return self.state is _TERMINATED
+
+    def on(self, event: Input) -> tuple[Act, ...]:
+        """Take one event; return what must be done, in order.  An event with no row is ignored."""
+        row = FIGURE_8.get((self.state, event))
+        if row is None:
+            return ()
+        self.state = row[0]
+        return row[1]
+
+    def delay(self, act: Act) -> float:
+        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all."""
+        if act is _START_J:
+            return 0.0 if self._reliable else self._timers.t1_64
+        return NEVER
