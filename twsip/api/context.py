@@ -3,6 +3,7 @@
 from typing import Protocol, TypeVar, final
 
 from ..sip.message import Request
+from ..sip.proxy.route import Routed
 
 F = TypeVar("F")
 
@@ -86,7 +87,7 @@ class RequestContext:
     address literal (lower case, IPv6 in brackets) is one of the site's own domains or listening addresses.
     """
 
-    __slots__ = ("facts", "flow", "now", "request", "site", "target_local", "trace")
+    __slots__ = ("facts", "flow", "now", "request", "routed", "site", "target_local", "trace")
 
     def __init__(self, request: Request, flow: Flow, now: float, site: "Domains", target_local: bool) -> None:
         self.request = request
@@ -96,6 +97,8 @@ class RequestContext:
         self.site = site
         self.target_local = target_local
         """Whether the Request-URI, after Route preprocessing, names one of our domains or addresses."""
+        self.routed: Routed | None = None
+        """The request after Route preprocessing (RFC 3261 section 16.4): set by the engine for handlers."""
         self.trace: list[tuple[str, object]] = []
         """Every check's name and verdict so far, in order."""
 
@@ -126,8 +129,11 @@ class Domains(Protocol):
     def domains(self) -> tuple[str, ...]:
         """The site's domains, the first is its name."""
 
-    def is_local(self, host: str) -> bool:
-        """Whether the host (lower case, IPv6 in brackets) is a domain or a listening address of the site."""
+    def is_local(self, host: str, port: int = 0) -> bool:
+        """Whether the host (lower case, IPv6 in brackets) is a domain or a listening address of the site.
+
+        With a port (not 0) it must besides be one that the site listens on.
+        """
 
     def realm_for(self, host: str) -> str:
         """The digest realm for this domain: the domain itself, or the site's name for its bare addresses."""

@@ -5,7 +5,7 @@ from typing import Final, final
 from . import names
 from .abnf import number, split_list
 from .fields.address import Address, parse_addresses
-from .fields.via import Via
+from .fields.via import Via, stamped
 from .uri import Uri
 
 MOST_EXPIRES: Final = 4294967295
@@ -135,6 +135,16 @@ class Request(Message):
     def in_dialog(self) -> bool:
         """Whether it claims to belong to a dialog: it has a To tag, which proves nothing by itself."""
         return b"tag" in self.to.params
+
+    def arrived_from(self, host: bytes, port: int) -> None:
+        """Write where the packet really came from into the topmost Via (RFC 3261 section 18.2.1, RFC 3581).
+
+        The one change made to a received message: the receiving transport owes it, and everything later
+        (answers, forwarded copies) shows it.
+        """
+        via = self.via
+        if via.rport >= 0 or via.received or via.host_bytes != host:
+            self.lines[self.ids.find(names.VIA)] = stamped(via, host, port)
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.uri.text!r} call-id {self.call_id!r} cseq {self.cseq}>"

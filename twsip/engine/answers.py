@@ -1,0 +1,36 @@
+"""Verdicts as bytes: replies, challenges and our own Record-Route lines."""
+
+from typing import Final
+
+from ..api.context import RequestContext
+from ..api.verdict import Challenge, Reply
+from ..sip.build import reply
+
+METHOD_REGISTER: Final = "REGISTER"
+
+
+def for_ourselves(context: RequestContext) -> bool:
+    """Whether the request is for the server itself: then a challenge is 401, else 407 (RFC 3261 section 22)."""
+    if context.method == METHOD_REGISTER:
+        return True
+    uri = context.routed.uri if context.routed is not None else context.request.uri
+    return context.target_local and not uri.user
+
+
+def challenge(context: RequestContext, verdict: Challenge, tag: bytes) -> tuple[int, bytes]:
+    """401 with WWW-Authenticate or 407 with Proxy-Authenticate, one line a challenge."""
+    if for_ourselves(context):
+        lines = tuple([b"WWW-Authenticate: " + value.encode() for value in verdict.values])
+        return 401, reply(context.request, 401, "", tag, lines)
+    lines = tuple([b"Proxy-Authenticate: " + value.encode() for value in verdict.values])
+    return 407, reply(context.request, 407, "", tag, lines)
+
+
+def refusal(context: RequestContext, verdict: Reply, tag: bytes) -> bytes:
+    """A Reply with its own headers; a line end inside a value would start a new header, so none gets through."""
+    lines: tuple[bytes, ...] = ()
+    if verdict.headers:
+        lines = tuple(
+            [f"{name}: {value}".replace("\r", " ").replace("\n", " ").encode() for name, value in verdict.headers]
+        )
+    return reply(context.request, verdict.status, verdict.reason, tag, lines)

@@ -1,0 +1,378 @@
+"""Relaying: targets to destinations to client transactions, failover and the response context (RFC 3261 16.6, 3263 4.3)."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, final
+
+from ..api.answer import Relay
+from ..api.context import RequestContext
+from ..api.errors import TransportFailed
+from ..api.events import DestinationFailed, Refused
+from ..api.facts import Destination, Target
+from ..api.verdict import Reply
+from ..sip.build import cancel_for
+from ..sip.message import Response
+from ..sip.proxy.forward import Forwarding, printed
+from ..sip.proxy.response import Effect, ResponseContext, Step
+from .transactions import ClientTransaction, ServerTransaction
+
+if TYPE_CHECKING:
+    from .dispatch import Engine
+
+TIMER_C: Final = 181.0
+WHICH_C: Final = 100
+WHICH_CANCELLED: Final = 101
+BIGGEST_DATAGRAM: Final = 1300
+"""Bytes; a longer request goes by TCP (RFC 3261 section 18.1.1: within 200 bytes of the path MTU, or 1300)."""
+
+_DIALOGS: Final = ("INVITE", "SUBSCRIBE", "REFER", "NOTIFY", "UPDATE")
+
+
+@final
+class Branch:
+    """One target of a forwarded request: tries its destinations until one answers."""
+
+    __slots__ = (
+        "cancel_wanted",
+        "destination",
+        "destinations",
+        "flow",
+        "number",
+        "provisional",
+        "relaying",
+        "slot",
+        "target",
+        "timers",
+        "transaction",
+        "which",
+    )
+
+    def __init__(self, relaying: "Relaying", number: int, target: Target) -> None:
+        self.relaying = relaying
+        self.number = number
+        self.target = target
+        self.destinations: Iterator[Destination] | AsyncIterator[Destination] = iter(())
+        self.destination: Destination | None = None
+        self.transaction: ClientTransaction | None = None
+        self.provisional = False
+        self.cancel_wanted = False
+        self.which = 0
+        self.slot = 0
+
+    def start(self) -> None:
+        """Find out where to go, and go."""
+        engine = self.relaying.engine
+        target = self.target
+        if target.flow_id:
+            flow = engine.transports.flow_by_id(target.flow_id)
+            if flow is not None:
+                self.destinations = iter((Destination(flow.transport, flow.host, flow.port),))
+                self.next(flow)
+                return
+            if not target.flow_id.startswith("UDP"):
+                # The connection it registered over is gone, and nothing else reaches a client behind NAT.
+                self._over(480, "the connection of the binding is gone")
+                return
+        found = engine.resolver.locate(self.relaying.hop(target))
+        if isinstance(found, Sequence):
+            self.destinations = iter(found)
+            self.next()
+        else:
+            self.destinations = found
+            engine.wait(self._next_later())
+
+    def next(self, flow: Any = None) -> None:
+        """Try the next destination; the branch is over when none is left."""
+        destinations = self.destinations
+        if not isinstance(destinations, Iterator):
+            self.relaying.engine.wait(self._next_later())
+            return
+        for destination in destinations:
+            if self._try(destination, flow):
+                return
+            flow = None
+        self._over(0, "no destination is left")
+
+    async def _next_later(self) -> None:
+        destinations = self.destinations
+        assert not isinstance(destinations, Iterator)
+        try:
+            async for destination in destinations:
+                if self.cancel_wanted or self._try(destination, None):
+                    if self.cancel_wanted and self.transaction is None:
+                        self._over(487, "cancelled")
+                    return
+        except Exception as error:  # a resolver is somebody's code, too
+            self.relaying.engine.told_broken("resolver", error)
+        self._over(0, "no destination is left")
+
+    def _try(self, destination: Destination, flow: Any) -> bool:
+        """Send to this destination; False when it is filtered or cannot be sent to."""
+        relaying = self.relaying
+        engine = relaying.engine
+        refused = engine.destinations.allow(relaying.context, destination)
+        if refused is not None:
+            name, verdict = refused
+            relaying.filtered = True
+            status = verdict.status if isinstance(verdict, Reply) else 473
+            engine.tell(
+                Refused(
+                    check=name,
+                    verdict=repr(verdict),
+                    status=status,
+                    why=f"{destination.transport} {destination.host} {destination.port}",
+                    source=relaying.context.flow.host,
+                    transport=relaying.context.flow.transport,
+                    method=relaying.context.method,
+                    call_id=relaying.context.request.call_id.decode("utf-8", "replace"),
+                )
+            )
+            return False
+        try:
+            if flow is None:
+                flow = engine.transports.flow_to(destination)
+            data, key = relaying.message(self.target, flow)
+            if len(data) > BIGGEST_DATAGRAM and not flow.reliable and self._may_grow(destination):
+                # §18.1.1: by TCP first; when that cannot be opened the same datagram goes by UDP after all.
+                self.destinations = _before(destination, self.destinations)
+                destination = Destination("TCP", destination.host, destination.port, destination.server_name)
+                flow = engine.transports.flow_to(destination)
+                data, key = relaying.message(self.target, flow)
+        except TransportFailed as error:
+            engine.tell(DestinationFailed(destination.transport, destination.host, destination.port, str(error)))
+            return False
+        self.destination = destination
+        invite = relaying.invite
+        transaction = ClientTransaction(engine, key, flow, invite, self, engine.timers)
+        self.transaction = transaction
+        engine.clients[key] = transaction
+        engine.watch(flow, transaction)
+        self.provisional = False
+        if invite:
+            self._timer(WHICH_C, TIMER_C)
+        transaction.start(data)
+        return True
+
+    def _may_grow(self, destination: Destination) -> bool:
+        """Whether TCP is worth a try: not after it failed here, and not to a client behind a NAT."""
+        tried = self.destination
+        if tried is not None and tried.transport == "TCP" and tried.host == destination.host:
+            return False
+        return not self.target.flow_id or self.target.uri.host.strip("[]") == destination.host
+
+    def _timer(self, which: int, delay: float) -> None:
+        wheel = self.relaying.engine.wheel
+        if self.which:
+            wheel.stop(self, self.which, self.slot)
+        self.which = which
+        self.slot = wheel.start(self, which, delay)
+
+    def _stop_timer(self) -> None:
+        if self.which:
+            self.relaying.engine.wheel.stop(self, self.which, self.slot)
+            self.which = 0
+
+    def timer(self, which: int) -> None:
+        """Timer C, or the wait for the answer to an INVITE that we cancelled (§16.8, §9.1)."""
+        self.which = 0
+        if which == WHICH_C and self.provisional:
+            self.cancel()
+            return
+        transaction = self.transaction
+        if transaction is not None:
+            transaction.user = None
+            transaction.end()
+            self.transaction = None
+        self._over(487 if which == WHICH_CANCELLED else 408, "no final answer")
+
+    def responded(self, response: Response) -> None:
+        """The client transaction hands a response up."""
+        status = response.status
+        if status < 200:
+            first = not self.provisional
+            self.provisional = True
+            if self.cancel_wanted:
+                if first:
+                    self._send_cancel()
+            elif self.relaying.invite and status > 100:
+                self._timer(WHICH_C, TIMER_C)
+        else:
+            self._stop_timer()
+            if status == 503 and not self.cancel_wanted and self.destination is not None:
+                # RFC 3263 §4.3: a 503 is a reason to try the next address; the last one's 503 counts as an answer.
+                self.relaying.spare = response
+                self._failed("503")
+                self.next()
+                return
+        self.relaying.run(self.relaying.answers.answered(self.number, response))
+
+    def gave_up(self, timed_out: bool, why: str) -> None:
+        """The client transaction ended without an answer: the next destination, if there is one."""
+        self._stop_timer()
+        self.transaction = None
+        self._failed(why)
+        if self.cancel_wanted:
+            self._over(487, why)
+        else:
+            self.relaying.last_status = 408 if timed_out else 503
+            self.next()
+
+    def _failed(self, why: str) -> None:
+        destination = self.destination
+        if destination is not None:
+            self.relaying.engine.tell(DestinationFailed(destination.transport, destination.host, destination.port, why))
+
+    def _over(self, status: int, why: str) -> None:
+        """No destination is left."""
+        relaying = self.relaying
+        self._stop_timer()
+        spare = relaying.spare
+        if not status and spare is not None:
+            relaying.spare = None
+            relaying.run(relaying.answers.answered(self.number, spare))
+            return
+        if not status:
+            status = 473 if relaying.filtered else relaying.last_status
+        relaying.run(relaying.answers.failed(self.number, status))
+
+    def cancel(self) -> None:
+        """Stop this branch: CANCEL now, or as soon as a provisional response allows it (§9.1)."""
+        if self.cancel_wanted:
+            return
+        self.cancel_wanted = True
+        if self.transaction is not None and self.provisional:
+            self._send_cancel()
+
+    def _send_cancel(self) -> None:
+        transaction = self.transaction
+        if transaction is None or not transaction.sent:
+            return
+        engine = self.relaying.engine
+        key = transaction.key[: -len("INVITE")] + b"CANCEL"
+        cancel = ClientTransaction(engine, key, transaction.flow, False, None, engine.timers)
+        engine.clients[key] = cancel
+        self._timer(WHICH_CANCELLED, engine.timers.t1_64)
+        cancel.start(cancel_for(transaction.sent))
+
+
+def _before(first: Destination, rest: Iterator[Destination] | AsyncIterator[Destination]) -> Any:
+    if isinstance(rest, Iterator):
+        return iter((first, *rest))
+
+    async def chained() -> AsyncIterator[Destination]:
+        yield first
+        async for destination in rest:
+            yield destination
+
+    return chained()
+
+
+@final
+class Relaying:
+    """One forwarded request: the transaction user between a server transaction and its branches."""
+
+    __slots__ = (
+        "answers",
+        "branches",
+        "context",
+        "engine",
+        "filtered",
+        "forwarding",
+        "groups",
+        "invite",
+        "last_status",
+        "loop_mark",
+        "record_route",
+        "share",
+        "spare",
+        "transaction",
+    )
+
+    def __init__(
+        self,
+        engine: "Engine",
+        context: RequestContext,
+        transaction: ServerTransaction,
+        forwarding: Forwarding,
+        relay: Relay,
+        loop_mark: bytes,
+    ) -> None:
+        self.engine = engine
+        self.context = context
+        self.transaction = transaction
+        self.forwarding = forwarding
+        self.loop_mark = loop_mark
+        self.invite = transaction.invite
+        self.record_route = relay.record_route and context.method in _DIALOGS and not context.request.in_dialog
+        self.filtered = False
+        self.last_status = 500
+        self.spare: Response | None = None
+        self.branches: list[Branch] = []
+        self.answers = ResponseContext(self.invite)
+        self.groups: list[tuple[Target, ...]] = []
+        targets = relay.targets
+        if len(targets) == 1:
+            self.groups.append(targets)
+        else:
+            for q in sorted({target.q for target in targets}, reverse=True):
+                self.groups.append(tuple(target for target in targets if target.q == q))
+        self.share = max(1, forwarding.breadth // max(len(group) for group in self.groups))
+        self.answers.groups_left = len(self.groups)
+
+    def begin(self) -> None:
+        """Start the first group; a provisional 100 for an INVITE keeps the caller from repeating it."""
+        self.transaction.user = self
+        self.answers.groups_left -= 1
+        self._start_group()
+
+    def _start_group(self) -> None:
+        # §RFC 5393: as many at once as Max-Breadth leaves; the rest of the group follows as a group of its own.
+        group = self.groups.pop(0)
+        most = self.forwarding.breadth
+        if len(group) > most:
+            self.groups.insert(0, group[most:])
+            self.answers.groups_left += 1
+            group = group[:most]
+        fresh = [Branch(self, len(self.branches) + at, target) for at, target in enumerate(group)]
+        self.branches += fresh
+        for branch in fresh:
+            self.answers.started(branch.number)
+        for branch in fresh:
+            branch.start()
+
+    def hop(self, target: Target) -> Target:
+        """What the resolver is asked for: the first Route that is left, or the target itself (§16.6 step 7)."""
+        routes = self.forwarding.routes
+        return Target(routes[0].uri) if routes and not target.route else target
+
+    def message(self, target: Target, flow: Any) -> tuple[bytes, bytes]:
+        """The bytes for this target over this flow, and the key of their client transaction."""
+        engine = self.engine
+        branch = engine.new_branch(self.loop_mark)
+        via = b"Via: SIP/2.0/%b %b:%d;branch=%b" % (
+            flow.transport.encode(),
+            flow.via_host.encode(),
+            flow.via_port,
+            branch,
+        )
+        records = engine.record_routes(self.context, flow) if self.record_route else []
+        data = printed(self.forwarding, target.uri, target.route, via, records, self.share)
+        return data, branch + b" " + self.forwarding.method
+
+    def run(self, effects: list[Effect]) -> None:
+        """Carry out what the response context asks for."""
+        for effect in effects:
+            step = effect.step
+            if step is Step.FORWARD:
+                self.transaction.respond(effect.status, effect.data)
+            elif step is Step.CANCEL:
+                self.branches[effect.branch].cancel()
+            elif step is Step.NEXT:
+                self._start_group()
+            elif step is Step.ANSWER:
+                self.engine.answer(self.context, self.transaction, effect.status)
+            else:
+                self.transaction.end()
+
+    def cancelled(self) -> None:
+        """The caller sent CANCEL."""
+        self.run(self.answers.cancel())

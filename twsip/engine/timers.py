@@ -1,0 +1,86 @@
+"""One timing wheel for all transactions, driven by one reactor call."""
+
+from heapq import heappop, heappush
+from typing import Final, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+TICK: Final = 0.01
+
+
+class Fires(Protocol):
+    """Whatever a timer belongs to."""
+
+    def timer(self, which: int) -> None:
+        """That timer has run out."""
+
+
+class Wheel:
+    """Timers in slots of 10 ms: late by less than one slot, never early; starting and stopping cost one dict step each.
+
+    A slot is a dict from (owner, which) to nothing, so an owner that ended takes its timers along and leaves nothing
+    behind.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._slots: dict[int, dict[tuple[Fires, int], None]] = {}
+        self._due: list[int] = []
+        self._call: IDelayedCall | None = None
+        self._call_slot = 0
+        self.now: float = clock.seconds()
+
+    def start(self, owner: Fires, which: int, delay: float) -> int:
+        """Let the owner's timer `which` run out in so many seconds; returns the slot, for `stop`."""
+        slot = int((self._clock.seconds() + delay) / TICK + 0.999999)
+        timers = self._slots.get(slot)
+        if timers is None:
+            self._slots[slot] = {(owner, which): None}
+            heappush(self._due, slot)
+            if self._call is None or slot < self._call_slot:
+                self._arm()
+        else:
+            timers[(owner, which)] = None
+        return slot
+
+    def stop(self, owner: Fires, which: int, slot: int) -> None:
+        """Forget that timer if it is still there."""
+        timers = self._slots.get(slot)
+        if timers is not None:
+            timers.pop((owner, which), None)
+
+    def __len__(self) -> int:
+        return sum(len(timers) for timers in self._slots.values())
+
+    def _arm(self) -> None:
+        slot = self._due[0]
+        delay = max(0.0, slot * TICK - self._clock.seconds())
+        if self._call is not None and self._call.active():
+            self._call.reset(delay)
+        else:
+            self._call = self._clock.callLater(delay, self._turn)
+        self._call_slot = slot
+
+    def _turn(self) -> None:
+        self._call = None
+        reached = int(self._clock.seconds() / TICK + 0.000001)
+        while self._due and self._due[0] <= reached:
+            # A slot that is being emptied may not be joined any more: what starts now is due later.
+            timers = self._slots.pop(heappop(self._due))
+            while timers:
+                (owner, which), _ = timers.popitem()
+                owner.timer(which)
+        if self._due and self._call is None:
+            self._arm()
+        self.after()
+
+    def after(self) -> None:
+        """Called when a turn of timers is over; the engine puts its flush here."""
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._slots.clear()
+        self._due.clear()
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None

@@ -1,0 +1,204 @@
+"""Live transactions: the cellar's machines, and the carrying out of what they ask (RFC 3261 section 17)."""
+
+from typing import TYPE_CHECKING, Final, Protocol, final
+
+from ..api.context import Flow
+from ..api.errors import TransportFailed
+from ..sip.build import ack_for
+from ..sip.message import Request, Response
+from ..sip.transaction.client_invite import InviteClient
+from ..sip.transaction.client_other import OtherClient
+from ..sip.transaction.server_invite import InviteServer
+from ..sip.transaction.server_other import OtherServer
+from ..sip.transaction.words import Act, Input, Timers, client_input, server_input, timer_input
+
+if TYPE_CHECKING:
+    from .dispatch import Engine
+
+_SEND: Final = Act.SEND
+_RESEND: Final = Act.RESEND
+_SEND_ACK: Final = Act.SEND_ACK
+_TO_USER: Final = Act.TO_USER
+_TIMEOUT: Final = Act.TIMEOUT
+_START: Final = int(Act.START_A)
+_REQUEST: Final = Input.REQUEST
+_ACK: Final = Input.ACK
+_TRANSPORT_ERROR: Final = Input.TRANSPORT_ERROR
+
+
+class ServerUser(Protocol):
+    """Whoever answers a server transaction and wants to know when the caller gives up."""
+
+    def cancelled(self) -> None:
+        """A CANCEL came for it."""
+
+
+class ClientUser(Protocol):
+    """Whoever sent a request and waits for what comes of it."""
+
+    def responded(self, response: Response) -> None:
+        """A response that the machine hands up."""
+
+    def gave_up(self, timed_out: bool, why: str) -> None:
+        """No final response will come: it timed out, or the transport failed."""
+
+
+class Transaction:
+    """What both sides share: a machine, the flow, the message kept for repeats, and the running timers."""
+
+    __slots__ = ("engine", "flow", "kept", "key", "machine", "running", "timers")
+
+    machine: InviteServer | OtherServer | InviteClient | OtherClient
+
+    def __init__(self, engine: "Engine", key: bytes, flow: Flow) -> None:
+        self.engine = engine
+        self.key = key
+        self.flow = flow
+        self.kept = b""
+        self.running: list[tuple[int, int]] = []
+
+    def feed(self, event: Input, data: bytes = b"", response: Response | None = None) -> bool:
+        """Give the machine one input and carry out what it asks; True when the message was handed to the user."""
+        handed = False
+        for act in self.machine.on(event):
+            if act >= _START:
+                self._start(act)
+            elif act is _SEND:
+                self.kept = data
+                handed = self._send(data) or handed
+            elif act is _RESEND:
+                if self.kept:
+                    self._send(self.kept)
+            elif act is _TO_USER:
+                handed = True
+                if response is not None:
+                    self.to_user(response)
+            elif act is _SEND_ACK:
+                assert response is not None
+                self.kept = ack_for(self.kept, response)
+                self._send(self.kept)
+            else:
+                self.lost(act is _TIMEOUT)
+        if self.machine.ended:
+            self.end()
+        return handed
+
+    def _send(self, data: bytes) -> bool:
+        try:
+            self.flow.send(data)
+        except TransportFailed:
+            # After the rows of this input are done, not inside them: a machine is never entered twice.
+            self.engine.later(self.transport_failed)
+        return False
+
+    def _start(self, act: Act) -> None:
+        delay = self.machine.delay(act)
+        if delay > 0.0:
+            which = int(timer_input(act))
+            self.running.append((which, self.engine.wheel.start(self, which, delay)))
+        elif delay == 0.0:
+            self.feed(timer_input(act))
+
+    def timer(self, which: int) -> None:
+        """One of its timers has run out."""
+        self.running = [pair for pair in self.running if pair[0] != which]
+        self.feed(Input(which))
+
+    def transport_failed(self) -> None:
+        """The flow cannot carry its messages."""
+        self.feed(_TRANSPORT_ERROR)
+
+    def stop_timers(self) -> None:
+        """Leave nothing in the wheel."""
+        for which, slot in self.running:
+            self.engine.wheel.stop(self, which, slot)
+        self.running.clear()
+
+    def to_user(self, response: Response) -> None:
+        """The machine hands a response up."""
+
+    def lost(self, timed_out: bool) -> None:
+        """The machine gave up: nobody answered, or the transport failed."""
+
+    def end(self) -> None:
+        """The machine is at its end: leave the table and the wheel."""
+        self.stop_timers()
+
+
+@final
+class ServerTransaction(Transaction):
+    """A request that somebody sent us: repeats of it get the same answer, and CANCEL finds its user."""
+
+    __slots__ = ("invite", "request", "tag", "user")
+
+    def __init__(self, engine: "Engine", key: bytes, flow: Flow, request: Request, tag: bytes, timers: Timers) -> None:
+        super().__init__(engine, key, flow)
+        self.request: Request | None = request
+        self.tag = tag
+        self.invite = request.method == "INVITE"
+        self.user: ServerUser | None = None
+        self.machine = InviteServer(flow.reliable, timers) if self.invite else OtherServer(flow.reliable, timers)
+
+    def respond(self, status: int, data: bytes) -> None:
+        """Send a response through the machine."""
+        self.feed(server_input(status, self.invite), data)
+        if status >= 200:
+            self.request = None
+
+    def again(self) -> None:
+        """The request came once more."""
+        self.feed(_REQUEST)
+
+    def acknowledged(self) -> bool:
+        """An ACK came; True when it is for a 2xx and therefore the user's business."""
+        return self.feed(_ACK)
+
+    def lost(self, timed_out: bool) -> None:
+        """No ACK came, or our answer could not be sent: nobody is left to tell but the operator's counters."""
+        self.engine.count("server_transactions_lost")
+
+    def end(self) -> None:
+        self.stop_timers()
+        self.user = None
+        self.request = None
+        self.engine.server_ended(self)
+
+
+@final
+class ClientTransaction(Transaction):
+    """A request that we sent."""
+
+    __slots__ = ("invite", "sent", "user")
+
+    def __init__(
+        self, engine: "Engine", key: bytes, flow: Flow, invite: bool, user: ClientUser | None, timers: Timers
+    ) -> None:
+        super().__init__(engine, key, flow)
+        self.invite = invite
+        self.user = user
+        self.sent = b""
+        self.machine = InviteClient(flow.reliable, timers) if invite else OtherClient(flow.reliable, timers)
+
+    def start(self, data: bytes) -> None:
+        """Send the request."""
+        self.sent = data
+        self.feed(Input.START, data)
+
+    def received(self, response: Response) -> None:
+        """A response with our branch came from where the request went."""
+        self.feed(client_input(response.status, self.invite), b"", response)
+
+    def to_user(self, response: Response) -> None:
+        if self.user is not None:
+            self.user.responded(response)
+
+    def lost(self, timed_out: bool) -> None:
+        user = self.user
+        if user is not None:
+            self.engine.later(lambda: user.gave_up(timed_out, "no answer" if timed_out else "transport error"))
+
+    def end(self) -> None:
+        self.stop_timers()
+        self.engine.client_ended(self)
+        self.user = None
+        self.sent = b""

@@ -1,0 +1,66 @@
+"""The proxy core's decision: which targets a request goes to (RFC 3261 section 16.5)."""
+
+from typing import Any, final
+
+from zope.interface import implementer
+
+from ..api.accounts import Binding
+from ..api.answer import Relay
+from ..api.context import RequestContext
+from ..api.facts import Target
+from ..api.house import House
+from ..api.interfaces import IBindings, IHandler
+from ..api.verdict import Reply
+from ..sip.uri import parse_uri
+
+
+@implementer(IHandler)
+@final
+class Proxy:
+    """Relays: to the bindings of a local user, along the Routes that are left, or to where the Request-URI points.
+
+    It decides nothing about who may; that is the checks' business (`NoOpenRelay`).  A local user without bindings and
+    one that does not exist get the same 480, so that nobody can list users by calling them.
+    """
+
+    name = "proxy"
+
+    def __init__(self, *, record_route: bool = True, bindings: IBindings | None = None) -> None:
+        self.record_route = record_route
+        self._bindings = bindings
+
+    def attach(self, house: House) -> None:
+        """Take the site's location service, unless one was given."""
+        if self._bindings is None:
+            self._bindings = house.bindings
+
+    def handle(self, context: RequestContext) -> Any:
+        """Relay, Reply 416 or 480, or None for what is for the server itself."""
+        routed = context.routed
+        if routed is None:
+            return None
+        uri = routed.uri
+        if not uri.is_sip:
+            return Reply(416)
+        if not context.target_local:
+            if uri.headers:
+                return Reply(400, "Headers in Request-URI")
+            return Relay((Target(uri),), Proxy, self.record_route)
+        if not uri.user or self._bindings is None:
+            return None
+        found = self._bindings.get(uri.aor, context.now)
+        targets = [target for target in map(_target, found) if target is not None]
+        if uri.secure:
+            # A sips request is never carried over anything but TLS (RFC 3261 section 26.2.2).
+            targets = [target for target in targets if target.uri.secure or target.flow_id.startswith("TLS")]
+        if not targets:
+            return Reply(480)
+        return Relay(tuple(targets), Proxy, self.record_route)
+
+
+def _target(binding: Binding) -> Target | None:
+    uri = parse_uri(binding.contact.encode("utf-8", "surrogateescape"))
+    if uri is None or not uri.is_sip or uri.headers:
+        return None
+    route = tuple(binding.path.split(", ")) if binding.path else ()
+    return Target(uri, binding.q, route, "" if route else binding.received, "location")

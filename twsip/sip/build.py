@@ -1,0 +1,113 @@
+"""New messages made from received or sent ones: a reply to, an ACK for, a CANCEL for (RFC 3261 8.2.6, 17.1.1.3, 9.1)."""
+
+from typing import Final
+
+from . import names
+from .message import Malformed, Request, Response
+from .names import CALL_ID, CSEQ, FROM, TO, VIA
+from .parser import parse
+from .status import status_line
+
+END: Final = b"Content-Length: 0\r\n\r\n"
+_NEEDED: Final = (VIA, FROM, TO, CALL_ID, CSEQ)
+
+
+def reply(request: Request, status: int, phrase: str = "", tag: bytes = b"", extra: tuple[bytes, ...] = ()) -> bytes:
+    """The response to this request, without a body.
+
+    Via, From, Call-ID and CSeq are the request's own lines; the tag is added to a To that has none (100 needs no tag).
+    `extra` are whole header lines.
+    """
+    ids = request.ids
+    lines = request.lines
+    out = [status_line(status, phrase)]
+    at = ids.find(VIA)
+    while at >= 0:
+        out.append(lines[at])
+        at = ids.find(VIA, at + 1)
+    out.append(lines[ids.find(FROM)])
+    to = lines[ids.find(TO)]
+    out.append(to if not tag or request.in_dialog else to + b";tag=" + tag)
+    out.append(lines[ids.find(CALL_ID)])
+    out.append(lines[ids.find(CSEQ)])
+    if status == 100:
+        at = ids.find(names.TIMESTAMP)
+        if at >= 0:
+            out.append(lines[at])
+    out.extend(extra)
+    out.append(END)
+    return b"\r\n".join(out)
+
+
+def reply_to_malformed(broken: Malformed, tag: bytes) -> bytes | None:
+    """The refusal of what could not be parsed, from the lines that could be told apart.
+
+    None when it was no request, was an ACK, or lacks what a response is made from: then silence is the answer.
+    """
+    if not broken.is_request or broken.method == "ACK":
+        return None
+    ids = broken.ids
+    for header in _NEEDED:
+        if ids.find(header) < 0:
+            return None
+    out = [status_line(broken.status)]
+    at = ids.find(VIA)
+    while at >= 0:
+        out.append(broken.lines[at])
+        at = ids.find(VIA, at + 1)
+    out.append(broken.lines[ids.find(FROM)])
+    to = broken.lines[ids.find(TO)]
+    out.append(to if b"tag=" in to.lower() else to + b";tag=" + tag)
+    out.append(broken.lines[ids.find(CALL_ID)])
+    out.append(broken.lines[ids.find(CSEQ)])
+    out.append(END)
+    return b"\r\n".join(out)
+
+
+def _for(sent: bytes, method: bytes, to: bytes) -> bytes:
+    """A request of another method for the transaction that `sent` opened: same Request-URI, Via, Route, CSeq number."""
+    request = parse(sent)
+    if not isinstance(request, Request):  # it is ours: it parses
+        return b""
+    out = [method + b" " + request.uri.text.encode() + b" SIP/2.0"]
+    out.append(request.lines[request.ids.find(VIA)])
+    at = request.ids.find(names.ROUTE)
+    while at >= 0:
+        out.append(request.lines[at])
+        at = request.ids.find(names.ROUTE, at + 1)
+    out.append(b"Max-Forwards: 70")
+    out.append(request.lines[request.ids.find(FROM)])
+    out.append(to or request.lines[request.ids.find(TO)])
+    out.append(request.lines[request.ids.find(CALL_ID)])
+    out.append(b"CSeq: %d %b" % (request.cseq, method))
+    out.append(END)
+    return b"\r\n".join(out)
+
+
+def ack_for(sent: bytes, response: Response) -> bytes:
+    """The ACK of a final response other than 2xx to the INVITE that we sent (RFC 3261 section 17.1.1.3)."""
+    return _for(sent, b"ACK", response.lines[response.ids.find(TO)])
+
+
+def cancel_for(sent: bytes) -> bytes:
+    """The CANCEL of the INVITE that we sent (RFC 3261 section 9.1)."""
+    return _for(sent, b"CANCEL", b"")
+
+
+def upstream(response: Response) -> bytes:
+    """A response on its way back: our own topmost Via taken off, everything else as it came (RFC 3261 section 16.7)."""
+    at = response.ids.find(VIA)
+    lines = response.lines
+    head = b"SIP/2.0 %d %b\r\n" % (response.status, response.reason)
+    return head + b"\r\n".join(lines[:at] + lines[at + 1 :]) + b"\r\n\r\n" + response.body
+
+
+def with_lines(message: bytes, more: list[bytes]) -> bytes:
+    """The message with these header lines added at the end of its headers."""
+    if not more:
+        return message
+    end = message.find(b"\r\n\r\n")
+    return message[:end] + b"\r\n" + b"\r\n".join(more) + message[end:]
+
+
+__all__ = ["ack_for", "cancel_for", "reply", "reply_to_malformed", "upstream", "with_lines"]

@@ -1,0 +1,109 @@
+"""The forwarded request: received lines spliced with the few that change (RFC 3261 section 16.6)."""
+
+from collections.abc import Callable
+from typing import Final, final
+
+from .. import names
+from ..fields.address import Address
+from ..message import Request
+from ..uri import Uri
+
+DEFAULT_BREADTH: Final = 60
+_CHANGED: Final = (names.ROUTE, names.MAX_FORWARDS, names.MAX_BREADTH)
+_CREDENTIALS: Final = (names.PROXY_AUTHORIZATION, names.AUTHORIZATION)
+
+
+@final
+class Forwarding:
+    """What all branches of one forwarded request have in common: made once, printed once a branch.
+
+    `max_forwards` is the value that goes out, `breadth` what Max-Breadth leaves for all branches (RFC 5393).
+    """
+
+    __slots__ = ("breadth", "max_forwards", "method", "rest", "routes", "uri")
+
+    def __init__(
+        self, method: bytes, uri: Uri, routes: list[Address], rest: bytes, max_forwards: int, breadth: int
+    ) -> None:
+        self.method = method
+        self.uri = uri
+        self.routes = routes
+        self.rest = rest
+        self.max_forwards = max_forwards
+        self.breadth = breadth
+
+
+def prepare(
+    request: Request, uri: Uri, routes: list[Address], consumed: Callable[[bytes], bool] | None = None
+) -> Forwarding | None:
+    """What to forward: without our own Routes, and without credentials that `consumed` says were for us.
+
+    None when Max-Breadth is malformed or 0 (440).  Max-Forwards must be above 0 (checked before: 483).
+    """
+    ids = request.ids
+    breadth = DEFAULT_BREADTH
+    if ids.find(names.MAX_BREADTH) >= 0:
+        asked = request.number(names.MAX_BREADTH)
+        if asked is None or asked <= 0:
+            return None
+        breadth = min(asked, DEFAULT_BREADTH)
+    hops = request.max_forwards - 1 if request.max_forwards > 0 else 70
+    kept = list(request.lines)
+    doomed: list[int] = []
+    for header in _CHANGED:
+        at = ids.find(header)
+        while at >= 0:
+            doomed.append(at)
+            at = ids.find(header, at + 1)
+    if consumed is not None:
+        for header in _CREDENTIALS:
+            at = ids.find(header)
+            while at >= 0:
+                line = request.lines[at]
+                if consumed(line[line.find(b":") + 1 :].strip(b" \t")):
+                    doomed.append(at)
+                at = ids.find(header, at + 1)
+    doomed.sort()
+    for at in reversed(doomed):
+        del kept[at]
+    if ids.find(names.CONTENT_LENGTH) < 0:
+        kept.append(b"Content-Length: %d" % len(request.body))
+    rest = b"\r\n".join(kept) + b"\r\n\r\n" + request.body
+    return Forwarding(request.method.encode(), uri, routes, rest, hops, breadth)
+
+
+def printed(
+    forwarding: Forwarding,
+    uri: Uri,
+    path: tuple[str, ...],
+    via: bytes,
+    record_routes: list[bytes],
+    breadth: int,
+) -> bytes:
+    """The bytes of one branch: to this target, with our Via and Record-Route lines on top.
+
+    `path` goes in front of what is left of the route set.  A first Route without `lr` is a strict router: it becomes
+    the Request-URI, and the target goes to the end (section 16.6 step 6).
+    """
+    lines = [via]
+    lines += record_routes
+    text = uri.text
+    if path or forwarding.routes:
+        routes = [f"<{step}>" for step in path] + [f"<{step.uri.text}>" for step in forwarding.routes]
+        if not path and "lr" not in forwarding.routes[0].uri.params:
+            routes.append(f"<{text}>")
+            text = forwarding.routes[0].uri.text
+            del routes[0]
+        lines.append(b"Route: " + ", ".join(routes).encode())
+    lines.append(b"Max-Forwards: %d" % forwarding.max_forwards)
+    if breadth != DEFAULT_BREADTH:
+        lines.append(b"Max-Breadth: %d" % breadth)
+    lines.append(forwarding.rest)
+    return forwarding.method + b" " + text.encode() + b" SIP/2.0\r\n" + b"\r\n".join(lines)
+
+
+def next_hop(forwarding: Forwarding, uri: Uri, path: tuple[str, ...]) -> str:
+    """The URI whose host is looked up: the first Route if there is one, else the target (section 16.6 step 7)."""
+    if path:
+        return path[0]
+    return forwarding.routes[0].uri.text if forwarding.routes else uri.text

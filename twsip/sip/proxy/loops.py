@@ -1,0 +1,36 @@
+"""Loop detection (RFC 3261 section 16.3 step 4, as amended by RFC 5393)."""
+
+from hashlib import blake2b
+
+from .. import names
+from ..message import Request
+from ..uri import Uri
+
+
+def fingerprint(request: Request, uri: Uri) -> bytes:
+    """Sixteen hex digits over everything that decides where a request goes (RFC 5393 section 4.2.2).
+
+    The same digits again in a Via of ours mean a loop; other digits mean a spiral, which is allowed.
+    """
+    parts = [
+        uri.text.encode(),
+        request.uri.text.encode(),
+        request.from_.tag,
+        request.to.tag,
+        request.call_id,
+        b"%d" % request.cseq,
+    ]
+    if request.ids.find(names.ROUTE) >= 0:
+        parts += request.values(names.ROUTE)
+    return blake2b(b"\0".join(parts), digest_size=8).hexdigest().encode()
+
+
+def is_loop(request: Request, mark: bytes) -> bool:
+    """Whether a Via of this request carries our fingerprint for the very same journey."""
+    at = request.ids.find(names.VIA)
+    at = request.ids.find(names.VIA, at + 1)
+    while at >= 0:
+        if b"." + mark in request.lines[at]:
+            return True
+        at = request.ids.find(names.VIA, at + 1)
+    return False

@@ -1,0 +1,39 @@
+"""Which transaction a message belongs to (RFC 3261 sections 17.1.3 and 17.2.3)."""
+
+from ..message import Request, Response
+
+
+def server_key(request: Request) -> bytes:
+    """The key of the server transaction of this request; an ACK has the key of its INVITE.
+
+    Branch, sent-by and method where the branch has RFC 3261's cookie.  For older clients everything that RFC 2543
+    compares, without the To tag, so that an ACK finds its INVITE.
+    """
+    via = request.via
+    method = request.method
+    if method == "ACK":
+        method = "INVITE"
+    if via.is_modern:
+        return via.branch + b" " + via.sent_by + b" " + method.encode()
+    return b" ".join(
+        (
+            b"2543",
+            request.uri.text.encode(),
+            request.from_.tag,
+            request.call_id,
+            b"%d" % request.cseq,
+            via.sent_by + via.tail,
+            method.encode(),
+        )
+    )
+
+
+def cancelled_key(cancel: Request) -> bytes:
+    """The key of the INVITE server transaction that a CANCEL is for (RFC 3261 section 9.2)."""
+    key = server_key(cancel)
+    return key[: -len("CANCEL")] + b"INVITE"
+
+
+def client_key(response: Response) -> bytes:
+    """The key of the client transaction of this response: our own branch and the method in CSeq."""
+    return response.via.branch + b" " + response.method.encode()
