@@ -1,6 +1,6 @@
 """Verdicts as bytes: replies, challenges and our own Record-Route lines."""
 
-from typing import Final
+from typing import Any, Final
 
 from ..api.context import RequestContext
 from ..api.verdict import Challenge, Reply
@@ -34,3 +34,10 @@ def refusal(context: RequestContext, verdict: Reply, tag: bytes) -> bytes:
             [f"{name}: {value}".replace("\r", " ").replace("\n", " ").encode() for name, value in verdict.headers]
         )
     return reply(context.request, verdict.status, verdict.reason, tag, lines)
+
+
+def record_route(flow: Any, mark: bytes) -> bytes:
+    """One Record-Route line that leads back to us over the transport of this flow."""
+    transport = flow.transport
+    extra = b"" if transport == "UDP" else b";transport=" + transport.lower().encode()
+    return b"Record-Route: <sip:%b:%d%b;lr;m=%b>" % (flow.via_host.encode(), flow.via_port, extra, mark)

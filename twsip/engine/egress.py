@@ -73,18 +73,18 @@ class Branch:
                 self._over(480, "the connection of the binding is gone")
                 return
         found = engine.resolver.locate(self.relaying.hop(target))
-        if isinstance(found, Sequence):
+        if type(found) is tuple or isinstance(found, Sequence):
             self.destinations = iter(found)
             self.next()
         else:
             self.destinations = found
-            engine.wait(self._next_later())
+            engine.waiting.run(self._next_later())
 
     def next(self, flow: Any = None) -> None:
         """Try the next destination; the branch is over when none is left."""
         destinations = self.destinations
         if not isinstance(destinations, Iterator):
-            self.relaying.engine.wait(self._next_later())
+            self.relaying.engine.waiting.run(self._next_later())
             return
         for destination in destinations:
             if self._try(destination, flow):
@@ -102,7 +102,7 @@ class Branch:
                         self._over(487, "cancelled")
                     return
         except Exception as error:  # a resolver is somebody's code, too
-            self.relaying.engine.told_broken("resolver", error)
+            self.relaying.engine.waiting.told_broken("resolver", error)
         self._over(0, "no destination is left")
 
     def _try(self, destination: Destination, flow: Any) -> bool:
@@ -144,8 +144,7 @@ class Branch:
         invite = relaying.invite
         transaction = ClientTransaction(engine, key, flow, invite, self, engine.timers)
         self.transaction = transaction
-        engine.clients[key] = transaction
-        engine.watch(flow, transaction)
+        engine.table.add_client(transaction)
         self.provisional = False
         if invite:
             self._timer(WHICH_C, TIMER_C)
@@ -249,7 +248,7 @@ class Branch:
         engine = self.relaying.engine
         key = transaction.key[: -len("INVITE")] + b"CANCEL"
         cancel = ClientTransaction(engine, key, transaction.flow, False, None, engine.timers)
-        engine.clients[key] = cancel
+        engine.table.add_client(cancel)
         self._timer(WHICH_CANCELLED, engine.timers.t1_64)
         cancel.start(cancel_for(transaction.sent))
 
@@ -369,7 +368,7 @@ class Relaying:
             elif step is Step.NEXT:
                 self._start_group()
             elif step is Step.ANSWER:
-                self.engine.answer(self.context, self.transaction, effect.status)
+                self.engine.outcome.answer(self.context, self.transaction, effect.status)
             else:
                 self.transaction.end()
 

@@ -1,5 +1,6 @@
 """One timing wheel for all transactions, driven by one reactor call."""
 
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Final, Protocol
 
@@ -18,17 +19,17 @@ class Fires(Protocol):
 class Wheel:
     """Timers in slots of 10 ms: late by less than one slot, never early; starting and stopping cost one dict step each.
 
-    A slot is a dict from (owner, which) to nothing, so an owner that ended takes its timers along and leaves nothing
+    `after` is called when a turn of timers is over.  A slot is a dict from (owner, which) to nothing, so an owner that ended takes its timers along and leaves nothing
     behind.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, after: Callable[[], None]) -> None:
         self._clock = clock
+        self._after = after
         self._slots: dict[int, dict[tuple[Fires, int], None]] = {}
         self._due: list[int] = []
         self._call: IDelayedCall | None = None
         self._call_slot = 0
-        self.now: float = clock.seconds()
 
     def start(self, owner: Fires, which: int, delay: float) -> int:
         """Let the owner's timer `which` run out in so many seconds; returns the slot, for `stop`."""
@@ -72,10 +73,7 @@ class Wheel:
                 owner.timer(which)
         if self._due and self._call is None:
             self._arm()
-        self.after()
-
-    def after(self) -> None:
-        """Called when a turn of timers is over; the engine puts its flush here."""
+        self._after()
 
     def close(self) -> None:
         """Forget everything."""

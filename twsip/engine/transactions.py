@@ -1,6 +1,6 @@
 """Live transactions: the cellar's machines, and the carrying out of what they ask (RFC 3261 section 17)."""
 
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from ..api.context import Flow
 from ..api.errors import TransportFailed
@@ -10,7 +10,7 @@ from ..sip.transaction.client_invite import InviteClient
 from ..sip.transaction.client_other import OtherClient
 from ..sip.transaction.server_invite import InviteServer
 from ..sip.transaction.server_other import OtherServer
-from ..sip.transaction.words import Act, Input, Timers, client_input, server_input, timer_input
+from ..sip.transaction.words import Act, Input, State, Timers, client_input, server_input, timer_input
 
 if TYPE_CHECKING:
     from .dispatch import Engine
@@ -24,6 +24,8 @@ _START: Final = int(Act.START_A)
 _REQUEST: Final = Input.REQUEST
 _ACK: Final = Input.ACK
 _TRANSPORT_ERROR: Final = Input.TRANSPORT_ERROR
+_COMPLETED: Final = State.COMPLETED
+_TIMER_INPUTS: Final = tuple(Input)
 
 
 class ServerUser(Protocol):
@@ -60,7 +62,13 @@ class Transaction:
     def feed(self, event: Input, data: bytes = b"", response: Response | None = None) -> bool:
         """Give the machine one input and carry out what it asks; True when the message was handed to the user."""
         handed = False
-        for act in self.machine.on(event):
+        machine = self.machine
+        before = machine.state
+        acts = machine.on(event)
+        if machine.state is not before and machine.state >= _COMPLETED and self.running:
+            # What ran out in the state before means nothing in this one: do not wait 32 s to find that out.
+            self.stop_timers()
+        for act in acts:
             if act >= _START:
                 self._start(act)
             elif act is _SEND:
@@ -79,7 +87,7 @@ class Transaction:
                 self._send(self.kept)
             else:
                 self.lost(act is _TIMEOUT)
-        if self.machine.ended:
+        if machine.ended:
             self.end()
         return handed
 
@@ -102,7 +110,7 @@ class Transaction:
     def timer(self, which: int) -> None:
         """One of its timers has run out."""
         self.running = [pair for pair in self.running if pair[0] != which]
-        self.feed(Input(which))
+        self.feed(_TIMER_INPUTS[which])
 
     def transport_failed(self) -> None:
         """The flow cannot carry its messages."""
@@ -129,21 +137,22 @@ class Transaction:
 class ServerTransaction(Transaction):
     """A request that somebody sent us: repeats of it get the same answer, and CANCEL finds its user."""
 
-    __slots__ = ("invite", "request", "tag", "user")
+    __slots__ = ("abandoned", "invite", "user")
 
-    def __init__(self, engine: "Engine", key: bytes, flow: Flow, request: Request, tag: bytes, timers: Timers) -> None:
+    def __init__(self, engine: "Engine", key: bytes, flow: Flow, request: Request, timers: Timers) -> None:
         super().__init__(engine, key, flow)
-        self.request: Request | None = request
-        self.tag = tag
         self.invite = request.method == "INVITE"
         self.user: ServerUser | None = None
+        self.abandoned = False
+        """Cancelled before anything was decided: 487 went out, and whatever is decided later is not done."""
         self.machine = InviteServer(flow.reliable, timers) if self.invite else OtherServer(flow.reliable, timers)
 
     def respond(self, status: int, data: bytes) -> None:
         """Send a response through the machine."""
         self.feed(server_input(status, self.invite), data)
         if status >= 200:
-            self.request = None
+            # From here on it only repeats itself: what it was made from need not wait for the last timer.
+            self.user = None
 
     def again(self) -> None:
         """The request came once more."""
@@ -160,8 +169,7 @@ class ServerTransaction(Transaction):
     def end(self) -> None:
         self.stop_timers()
         self.user = None
-        self.request = None
-        self.engine.server_ended(self)
+        self.engine.table.servers.pop(self.key, None)
 
 
 @final
@@ -187,6 +195,9 @@ class ClientTransaction(Transaction):
     def received(self, response: Response) -> None:
         """A response with our branch came from where the request went."""
         self.feed(client_input(response.status, self.invite), b"", response)
+        if response.status >= 300 or (response.status >= 200 and not self.invite):
+            self.user = None
+            self.sent = b""
 
     def to_user(self, response: Response) -> None:
         if self.user is not None:
@@ -199,6 +210,61 @@ class ClientTransaction(Transaction):
 
     def end(self) -> None:
         self.stop_timers()
-        self.engine.client_ended(self)
+        self.engine.table.client_ended(self)
         self.user = None
         self.sent = b""
+
+
+@final
+class Table:
+    """The live transactions of a house, by their keys."""
+
+    def __init__(self, most: int = 200_000) -> None:
+        self.most = most
+        """Server transactions at once; above it new requests get 503 and are not remembered."""
+        self.servers: dict[bytes, ServerTransaction] = {}
+        self.clients: dict[bytes, ClientTransaction] = {}
+        self._on_flow: dict[str, set[ClientTransaction]] = {}
+        self._told = False
+
+    @property
+    def full(self) -> bool:
+        """Whether no server transaction may be added."""
+        size = len(self.servers)
+        if self._told and size < self.most * 9 // 10:
+            self._told = False
+        return size >= self.most
+
+    def tell_full(self) -> bool:
+        """True the first time that it is full; again only after it was a tenth empty."""
+        first = not self._told
+        self._told = True
+        return first
+
+    def add_client(self, transaction: ClientTransaction) -> None:
+        """Remember a client transaction, on a stream also who is to be told when it breaks."""
+        self.clients[transaction.key] = transaction
+        flow: Any = transaction.flow
+        if flow.reliable:
+            self._on_flow.setdefault(flow.id, set()).add(transaction)
+
+    def client_ended(self, transaction: ClientTransaction) -> None:
+        """Forget it."""
+        self.clients.pop(transaction.key, None)
+        flow: Any = transaction.flow
+        if flow.reliable:
+            waiting = self._on_flow.get(flow.id)
+            if waiting is not None:
+                waiting.discard(transaction)
+                if not waiting:
+                    del self._on_flow[flow.id]
+
+    def on_flow(self, flow: Any) -> list[ClientTransaction]:
+        """The client transactions whose requests went over this stream."""
+        return list(self._on_flow.get(flow.id, ()))
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self.servers.clear()
+        self.clients.clear()
+        self._on_flow.clear()

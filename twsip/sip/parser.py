@@ -7,7 +7,7 @@ from .abnf import is_token, number, split_list
 from .fields.address import parse_address
 from .fields.via import parse_via
 from .message import Malformed, Request, Response
-from .names import KNOWN, STRANGE, VIA
+from .names import CALL_ID, CSEQ, FROM, KNOWN, STRANGE, TO, VIA
 from .uri import parse_uri
 
 MOST_BYTES: Final = 65536
@@ -35,6 +35,7 @@ METHODS: Final[dict[bytes, str]] = {
         "REFER",
     ]
 }
+_LENGTH: Final = "Content-Length is missing, malformed or more than there is"
 _MULTIPLE: Final = bytes(range(names.FIRST_SINGLE))
 
 
@@ -62,20 +63,44 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
     start = lines.pop(0)
     if len(lines) > MOST_HEADERS or (len(head) > LONGEST_LINE and _too_long(lines)):
         return Malformed(513, "too many or too long header lines", "", [], b"", False)
+    parts = [line.partition(b":") for line in lines]
     known = KNOWN
-    ids = bytes([known.get(line[: line.find(b":")], STRANGE) for line in lines])
+    ids = bytes([known.get(part[0], STRANGE) for part in parts])
     if STRANGE in ids:
         lines = unfold(lines)
         found = _recognise_all(lines)
         if found is None:
             return Malformed(400, "a header line has no name", "", [], b"", False)
         ids = found
+        parts = [line.partition(b":") for line in lines]
+    at = ids.find(VIA)
+    if at >= 0 and b"," in lines[at]:
+        lines, ids = _split_vias(lines, ids)
+        parts = [line.partition(b":") for line in lines]
+    # Every header at most once is the usual case and needs no closer look.
+    if len(ids) != len(set(ids)) and _duplicated(ids):
+        name = start.partition(b" ")[0].decode("ascii", "replace")
+        why = "a header that may stand only once stands twice"
+        return Malformed(400, why, name, lines, ids, start[-8:] == b" SIP/2.0")
     body = data[end + 4 :]
+    at = ids.find(names.CONTENT_LENGTH)
+    if at >= 0:
+        size = number(parts[at][2].strip(b" \t"), MOST_LENGTH)
+        if size != len(body):
+            if not 0 <= size < len(body):
+                size = -1
+            body = body[:size]
+    else:
+        size = -1 if stream else 0
     if start[-8:] == b" SIP/2.0":
-        return _request(start, lines, ids, body, stream)
+        return _request(start, lines, ids, parts, body, size)
     if start[:8] == b"SIP/2.0 ":
-        return _response(start, lines, ids, body, stream)
+        return _response(start, lines, ids, parts, body, size)
     return _strange_start(start, lines, ids)
+
+
+Parts = list[tuple[bytes, bytes, bytes]]
+"""Each header line as name, colon, value."""
 
 
 def unfold(lines: list[bytes]) -> list[bytes]:
@@ -117,30 +142,10 @@ def _strange_start(start: bytes, lines: list[bytes], ids: bytes) -> Malformed:
     return Malformed(400, "the first line is not SIP", "", [], b"", False)
 
 
-def _first(lines: list[bytes], ids: bytes, header: int) -> bytes:
-    at = ids.find(header)
-    if at < 0:
-        return b""
-    line = lines[at]
-    return line[line.find(b":") + 1 :].strip(b" \t")
-
-
 def _duplicated(ids: bytes) -> bool:
     """Whether a header that may stand only once stands twice."""
     single = ids.translate(None, _MULTIPLE)
     return len(single) != len(set(single))
-
-
-def _body(lines: list[bytes], ids: bytes, body: bytes, stream: bool) -> bytes | None:
-    """The body as long as Content-Length says, None when that is impossible."""
-    at = ids.find(names.CONTENT_LENGTH)
-    if at < 0:
-        return None if stream else body
-    line = lines[at]
-    size = number(line[line.find(b":") + 1 :].strip(b" \t"), MOST_LENGTH)
-    if size == len(body):
-        return body
-    return body[:size] if 0 <= size < len(body) else None
 
 
 def _split_vias(lines: list[bytes], ids: bytes) -> tuple[list[bytes], bytes]:
@@ -158,80 +163,76 @@ def _split_vias(lines: list[bytes], ids: bytes) -> tuple[list[bytes], bytes]:
     return new, bytes(numbers)
 
 
-def _request(start: bytes, lines: list[bytes], ids: bytes, body: bytes, stream: bool) -> Request | Malformed:
+def _request(start: bytes, lines: list[bytes], ids: bytes, parts: Parts, body: bytes, size: int) -> Request | Malformed:
     name, _, rest = start.partition(b" ")
     method = METHODS.get(name, "")
     if not method:
         if not is_token(name) or len(name) > 64:
             return Malformed(400, "the method is malformed", "", [], b"", False)
         method = name.decode()
-    at = ids.find(VIA)
-    if at < 0:
-        return Malformed(400, "there is no Via", method, lines, ids, True)
-    line = lines[at]
-    if b"," in line or ids.find(VIA, at + 1) >= 0:
-        lines, ids = _split_vias(lines, ids)
-        line = lines[at]
-    via = parse_via(line[line.find(b":") + 1 :].strip(b" \t"))
+    find = ids.find
+    at = find(VIA)
+    via = parse_via(parts[at][2].strip(b" \t")) if at >= 0 else None
     if via is None:
-        return Malformed(400, "the topmost Via is malformed", method, lines, ids, True)
-    if len(ids) != len(set(ids)) and _duplicated(ids):
-        return Malformed(400, "a header that may stand only once stands twice", method, lines, ids, True)
-    from_ = parse_address(_first(lines, ids, names.FROM))
+        return Malformed(400, "the topmost Via is missing or malformed", method, lines, ids, True)
+    at = find(FROM)
+    from_ = parse_address(parts[at][2].strip(b" \t")) if at >= 0 else None
     if from_ is None:
         return Malformed(400, "From is missing or malformed", method, lines, ids, True)
-    to = parse_address(_first(lines, ids, names.TO))
+    at = find(TO)
+    to = parse_address(parts[at][2].strip(b" \t")) if at >= 0 else None
     if to is None:
         return Malformed(400, "To is missing or malformed", method, lines, ids, True)
-    call_id = _first(lines, ids, names.CALL_ID)
+    at = find(CALL_ID)
+    call_id = parts[at][2].strip(b" \t") if at >= 0 else b""
     if not call_id or b" " in call_id:
         return Malformed(400, "Call-ID is missing or malformed", method, lines, ids, True)
-    digits, _, named = _first(lines, ids, names.CSEQ).partition(b" ")
-    cseq = number(digits, MOST_CSEQ)
+    at = find(CSEQ)
+    words = parts[at][2].strip(b" \t").partition(b" ") if at >= 0 else (b"", b"", b"")
+    cseq = number(words[0], MOST_CSEQ)
     if cseq < 0:
         return Malformed(400, "CSeq is missing, malformed or over 2147483647", method, lines, ids, True)
-    if named.strip(b" \t") != name:
+    if words[2].strip(b" \t") != name:
         return Malformed(400, "CSeq names another method", method, lines, ids, True)
-    content = _body(lines, ids, body, stream)
-    if content is None:
-        why = "Content-Length is missing, malformed or more than there is"
-        return Malformed(400, why, method, lines, ids, True)
+    if size < 0:
+        return Malformed(400, _LENGTH, method, lines, ids, True)
     uri = parse_uri(rest[:-8])
     if uri is None:
         return Malformed(400, "the Request-URI is malformed", method, lines, ids, True)
-    max_forwards = -1
-    if ids.find(names.MAX_FORWARDS) >= 0:
-        max_forwards = number(_first(lines, ids, names.MAX_FORWARDS), 255)
-        if max_forwards < 0:
+    at = find(names.MAX_FORWARDS)
+    hops = -1
+    if at >= 0:
+        hops = number(parts[at][2].strip(b" \t"), 255)
+        if hops < 0:
             return Malformed(400, "Max-Forwards is malformed or over 255", method, lines, ids, True)
-    return Request(lines, ids, content, via, from_, to, call_id, cseq, method, uri, max_forwards)
+    return Request(lines, ids, body, via, from_, to, call_id, cseq, method, uri, hops)
 
 
-def _response(start: bytes, lines: list[bytes], ids: bytes, body: bytes, stream: bool) -> Response | Malformed:
+def _response(
+    start: bytes, lines: list[bytes], ids: bytes, parts: Parts, body: bytes, size: int
+) -> Response | Malformed:
     digits, _, reason = start[8:].partition(b" ")
     status = number(digits, 699)
     if status < 100 or len(digits) != 3:
         return Malformed(400, "the status code is malformed", "", [], b"", False)
     at = ids.find(VIA)
-    if at < 0:
-        return Malformed(400, "there is no Via", "", lines, ids, False)
-    line = lines[at]
-    if b"," in line:
-        lines, ids = _split_vias(lines, ids)
-        line = lines[at]
-    via = parse_via(line[line.find(b":") + 1 :].strip(b" \t"))
+    via = parse_via(parts[at][2].strip(b" \t")) if at >= 0 else None
     if via is None:
-        return Malformed(400, "the topmost Via is malformed", "", lines, ids, False)
-    if len(ids) != len(set(ids)) and _duplicated(ids):
-        return Malformed(400, "a header that may stand only once stands twice", "", lines, ids, False)
-    call_id = _first(lines, ids, names.CALL_ID)
-    digits, _, named = _first(lines, ids, names.CSEQ).partition(b" ")
-    cseq = number(digits, MOST_CSEQ)
-    named = named.strip(b" \t")
-    if cseq < 0 or not call_id or not is_token(named) or ids.find(names.FROM) < 0 or ids.find(names.TO) < 0:
+        return Malformed(400, "the topmost Via is missing or malformed", "", lines, ids, False)
+    at = ids.find(CALL_ID)
+    call_id = parts[at][2].strip(b" \t") if at >= 0 else b""
+    at = ids.find(CSEQ)
+    words = parts[at][2].strip(b" \t").partition(b" ") if at >= 0 else (b"", b"", b"")
+    cseq = number(words[0], MOST_CSEQ)
+    named = words[2].strip(b" \t")
+    method = METHODS.get(named, "")
+    if not method:
+        if not is_token(named):
+            cseq = -1
+        else:
+            method = named.decode()
+    if cseq < 0 or not call_id or FROM not in ids or TO not in ids:
         return Malformed(400, "From, To, Call-ID or CSeq is missing or malformed", "", lines, ids, False)
-    content = _body(lines, ids, body, stream)
-    if content is None:
-        return Malformed(400, "Content-Length is missing, malformed or more than there is", "", lines, ids, False)
-    method = METHODS.get(named, "") or named.decode()
-    return Response(lines, ids, content, via, call_id, cseq, method, status, reason)
+    if size < 0:
+        return Malformed(400, _LENGTH, "", lines, ids, False)
+    return Response(lines, ids, body, via, call_id, cseq, method, status, reason)

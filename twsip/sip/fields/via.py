@@ -40,6 +40,11 @@ class Via:
         """The parameters other than received and rport, as written, each with its semicolon."""
 
     @property
+    def host_bytes(self) -> bytes:
+        """The host of sent-by without the brackets of an IPv6 reference, as a source address would be written."""
+        return self.host.encode().strip(b"[]")
+
+    @property
     def is_modern(self) -> bool:
         """Whether the branch carries RFC 3261's cookie and something after it."""
         return len(self.branch) > 7 and self.branch[:7] == MAGIC
@@ -139,6 +144,6 @@ def stamped(via: Via, host: bytes, port: int) -> bytes:
     line = b"Via: SIP/2.0/" + via.transport.encode() + b" " + via.sent_by + via.tail
     if via.rport >= 0:
         return line + b";received=%b;rport=%d" % (host, port)
-    if via.host.encode().strip(b"[]") != host:
+    if via.host_bytes != host:
         return line + b";received=" + host
     return line

@@ -1,0 +1,254 @@
+"""What the engine owes everybody: refusals, waiting checks, broken checks, ACK and CANCEL, durable registrations."""
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from twsip.api import (
+    BackendDown,
+    Binding,
+    Challenge,
+    Drop,
+    IHandler,
+    IRequestCheck,
+    Pass,
+    Reply,
+    RequestContext,
+    Verdict,
+)
+from twsip.api.events import BackendFailed, CheckBroke, MalformedPacket, Refused
+from twsip.sip.message import Request, Response
+
+from street import Street, answer, message, request
+from test_relay import ONE, Bob, invite
+
+
+@implementer(IRequestCheck)
+class Says:
+    """A check that gives what it was told to give."""
+
+    def __init__(self, verdict: object) -> None:
+        self.verdict = verdict
+        self.asked = 0
+
+    def check(self, context: RequestContext) -> Verdict:
+        self.asked += 1
+        if isinstance(self.verdict, Exception):
+            raise self.verdict
+        return self.verdict  # type: ignore[return-value]
+
+
+@implementer(IHandler)
+class Yes:
+    """A handler that answers everything."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def handle(self, context: RequestContext) -> object:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def register(**more) -> bytes:  # type: ignore[no-untyped-def]
+    return request("REGISTER", "sip:example.org", **more)
+
+
+def challenge() -> Challenge:
+    return Challenge("example.org", False, ('Digest realm="example.org"',))
+
+
+def test_a_challenge_is_401_for_register_and_407_for_what_is_relayed() -> None:
+    street = Street(requests=[Says(challenge())], bindings=Bob(ONE))
+    street.hears(register())
+    street.hears(invite(branch="z9hG4bKx"))
+    (_, first), (_, second) = street.sent()
+    assert isinstance(first, Response)
+    assert isinstance(second, Response)
+    assert (first.status, first.text("WWW-Authenticate")) == (401, 'Digest realm="example.org"')
+    assert (second.status, second.text("Proxy-Authenticate")) == (407, 'Digest realm="example.org"')
+    assert street.engine.counts()["server_transactions"] == 0, "a stranger costs no memory"
+
+
+def test_a_refused_invite_and_its_ack_leave_nothing() -> None:
+    street = Street(requests=[Says(Reply(403))], bindings=Bob(ONE))
+    street.hears(invite())
+    _, refusal = street.sent()[0]
+    tag = refusal.text("To").split("tag=")[1]  # type: ignore[union-attr]
+    street.hears(request("ACK", "sip:bob@example.org", to=f"<sip:bob@example.org>;tag={tag}"))
+    assert street.says() == []
+    assert len([event for event in street.events if isinstance(event, Refused)]) == 1
+
+
+def test_a_refused_ack_is_never_answered() -> None:
+    for verdict in (challenge(), Reply(403), Drop("no")):
+        street = Street(requests=[Says(verdict)], bindings=Bob(ONE))
+        street.hears(request("ACK", "sip:bob@198.51.100.1", branch="z9hG4bKq", to="<sip:bob@example.org>;tag=zz"))
+        assert street.says() == []
+
+
+def test_a_check_that_raises_means_500_and_an_event_and_nothing_is_relayed() -> None:
+    street = Street(requests=[Says(ValueError("boom"))], bindings=Bob(ONE))
+    street.hears(invite())
+    assert street.says() == ["192.0.2.9:5060 500"]
+    assert [event.check for event in street.events if isinstance(event, CheckBroke)] == ["says"]
+
+
+def test_a_check_that_gives_no_verdict_is_no_pass() -> None:
+    for nonsense in (None, True, "pass"):
+        street = Street(requests=[Says(nonsense)], bindings=Bob(ONE))
+        street.hears(invite())
+        assert [line for line in street.says() if " 100" not in line] == ["192.0.2.9:5060 500"]
+        assert any(isinstance(event, CheckBroke) for event in street.events)
+
+
+def test_a_handler_that_raises_means_500() -> None:
+    street = Street(handlers=[Yes(RuntimeError("boom"))])
+    street.hears(register())
+    assert street.says() == ["192.0.2.9:5060 500"]
+    assert any(isinstance(event, CheckBroke) for event in street.events)
+
+
+def test_while_a_check_waits_repeats_are_absorbed_and_then_the_call_goes_on() -> None:
+    waiting: Deferred[Verdict] = Deferred()
+    check = Says(waiting)
+    after = Says(Pass())
+    street = Street(requests=[check, after], bindings=Bob(ONE))
+    street.hears(invite())
+    assert street.says() == ["192.0.2.9:5060 100"]
+    street.hears(invite())
+    assert street.says() == ["192.0.2.9:5060 100"]
+    assert (check.asked, after.asked) == (1, 0)
+    waiting.callback(Pass())
+    assert street.says() == ["198.51.100.1:5070 INVITE"]
+    assert after.asked == 1
+
+
+def test_a_waiting_check_may_refuse_or_fail_or_never_answer() -> None:
+    for end in ("refuses", "fails", "is silent"):
+        waiting: Deferred[Verdict] = Deferred()
+        street = Street(requests=[Says(waiting)], handlers=[Yes(Reply(200))])
+        street.hears(register())
+        assert street.says() == []
+        if end == "refuses":
+            waiting.callback(Reply(403))
+        elif end == "fails":
+            waiting.errback(ValueError("boom"))
+        else:
+            street.waits(25)
+        expected = "403" if end == "refuses" else "500"
+        assert street.says() == [f"192.0.2.9:5060 {expected}"]
+
+
+def test_the_caller_may_give_up_while_a_check_waits() -> None:
+    waiting: Deferred[Verdict] = Deferred()
+    street = Street(requests=[Says(waiting)], bindings=Bob(ONE))
+    street.hears(invite())
+    street.hears(request("CANCEL", "sip:bob@example.org"))
+    assert street.says() == ["192.0.2.9:5060 100", "192.0.2.9:5060 200", "192.0.2.9:5060 487"]
+    waiting.callback(Pass())
+    assert street.says() == [], "what was cancelled is not started any more"
+
+
+def test_what_nobody_vouches_for_is_not_for_us() -> None:
+    street = Street(handlers=[Yes(None)])
+    street.hears(register())
+    street.hears(request("MESSAGE", "sip:carol@elsewhere.example", branch="z9hG4bKy"))
+    assert street.says() == ["192.0.2.9:5060 404", "192.0.2.9:5060 403"]
+
+
+class Ledger:
+    """Bindings that are written only when commit succeeds."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.commits = 0
+
+    def get(self, aor: str, now: float) -> tuple[Binding, ...]:
+        return ()
+
+    def commit(self) -> None:
+        self.commits += 1
+        if self.broken:
+            raise BackendDown("the disk is full")
+
+
+def test_a_registration_is_acknowledged_only_when_it_is_written() -> None:
+    ledger = Ledger()
+    street = Street(handlers=[Yes(Reply(200))], bindings=ledger)
+    street.hears(register())
+    assert ledger.commits == 1
+    assert street.says() == ["192.0.2.9:5060 200"]
+    ledger.broken = True
+    street.hears(register(branch="z9hG4bK2"))
+    street.hears(register(branch="z9hG4bK3"))
+    assert street.says() == ["192.0.2.9:5060 500", "192.0.2.9:5060 500"]
+    assert len([event for event in street.events if isinstance(event, BackendFailed)]) == 1, "told once"
+    ledger.broken = False
+    street.hears(register(branch="z9hG4bK4"))
+    assert street.says() == ["192.0.2.9:5060 200"]
+
+
+def test_a_registration_that_comes_again_gets_the_same_answer() -> None:
+    street = Street(handlers=[Yes(Reply(200))], bindings=Ledger())
+    street.hears(register())
+    street.hears(register())
+    (_, first), (_, second) = street.sent()
+    assert first.lines == second.lines
+
+
+def test_malformed_packets_get_400_or_silence_and_are_told() -> None:
+    street = Street()
+    street.hears(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert street.says() == []
+    street.hears(message("OPTIONS sip:example.org SIP/2.0", "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1",
+                         "From: <sip:a@example.org>;tag=1", "To: <sip:example.org>", "Call-ID: 1", "CSeq: 1 OPTIONS", "Max-Forwards: many"))
+    assert street.says() == ["192.0.2.9:5060 400"]
+    assert [event.status for event in street.events if isinstance(event, MalformedPacket)] == [0, 400]
+
+
+def test_answers_go_to_the_source_and_to_the_port_of_sent_by_without_rport() -> None:
+    street = Street(handlers=[Yes(Reply(200))])
+    street.hears(request("OPTIONS", "sip:example.org", via="10.0.0.5:6060"), host="203.0.113.7", port=40000)
+    (where, reply), = street.sent()
+    assert where == "203.0.113.7:6060"
+    assert reply.via.received == b"203.0.113.7"
+    street.hears(request("OPTIONS", "sip:example.org", via="10.0.0.5:6060;rport", branch="z9hG4bK9").replace(
+        b";rport;branch", b";branch").replace(b"z9hG4bK9", b"z9hG4bK9;rport"), host="203.0.113.7", port=40000)
+    (where, reply), = street.sent()
+    assert where == "203.0.113.7:40000"
+    assert reply.via.rport == 40000
+
+
+def test_a_big_request_goes_by_tcp_and_by_udp_when_that_cannot_be_opened() -> None:
+    street = Street(bindings=Bob(ONE))
+    street.hears(request("MESSAGE", "sip:bob@example.org", body="x" * 1300))
+    (_, sent), = street.sent()
+    assert sent.via.transport == "TCP"
+    street = Street(bindings=Bob(ONE))
+    street.dead.add(("TCP", "198.51.100.1", 5070))
+    street.hears(request("MESSAGE", "sip:bob@example.org", body="x" * 1300))
+    street.flush()
+    (_, sent), = street.sent()
+    assert sent.via.transport == "UDP"
+    assert isinstance(sent, Request)
+    assert len(sent.body) == 1300
+
+
+def test_a_stream_that_breaks_fails_over_what_waited_on_it() -> None:
+    street = Street(bindings=Bob(("sip:bob@pair.example.net;transport=tcp", 1.0)))
+    street.resolver.twins["pair.example.net"] = ["198.51.100.7", "198.51.100.8"]
+    street.hears(invite())
+    assert street.says()[-1] == "198.51.100.7:5060 INVITE"
+    street.engine.flow_broke(street.flow("TCP", "198.51.100.7", 5060), "connection lost")
+    assert street.says() == ["198.51.100.8:5060 INVITE"]
+
+
+def test_a_message_answered_twice_is_answered_once_upstream() -> None:
+    street = Street(bindings=Bob(ONE))
+    street.hears(request("MESSAGE", "sip:bob@example.org"))
+    (_, sent), = street.sent()
+    assert isinstance(sent, Request)
+    street.hears(answer(sent, 200), "198.51.100.1", 5070)
+    street.hears(answer(sent, 200), "198.51.100.1", 5070)
+    assert street.says() == ["192.0.2.9:5060 200"]
