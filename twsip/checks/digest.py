@@ -1,0 +1,413 @@
+"""Who is calling?   Whoever claims an identity of ours proves it by digest (RFC 3261 section 22, RFC 7616, RFC 8760)."""
+
+from collections import OrderedDict
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, final
+
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, TimeoutError
+from zope.interface import implementer
+
+from ..api import (
+    PASS,
+    BackendDown,
+    Caller,
+    Challenge,
+    ConfigError,
+    ICaller,
+    IRequestCheck,
+    OurDialog,
+    Pass,
+    Reply,
+    RequestContext,
+    TrustedPeer,
+    UnknownSubscriber,
+    Verdict,
+)
+from ..api.events import AuthFailed, BackendFailed, BackendRecovered
+from ..api.house import House
+from ..guard.nonce import RANDOM, Ledger, Mint, Nonce, Spent
+from ..sip import names
+from ..sip.digest import (
+    ALGORITHMS,
+    AUTH,
+    AUTH_INT,
+    BASES,
+    HAS_SHA_512_256,
+    NOBODYS,
+    QOPS,
+    SHA_512_256,
+    SIPDigest,
+    ha1_of,
+    verify,
+)
+from ..sip.fields.auth import MOST_HEADERS, OTHER_SCHEME, DigestCredentials, challenge_ends, parse_credentials
+from ..sip.uri import parse_uri
+
+AUTH_NO_CREDENTIALS: Final = "AUTH_NO_CREDENTIALS"
+AUTH_USER_UNKNOWN: Final = "AUTH_USER_UNKNOWN"
+AUTH_INVALID_PASSWORD: Final = "AUTH_INVALID_PASSWORD"  # noqa: S105
+AUTH_STALE_NONCE: Final = "AUTH_STALE_NONCE"
+AUTH_NONCE_REUSED: Final = "AUTH_NONCE_REUSED"
+AUTH_NONCE_UNKNOWN: Final = "AUTH_NONCE_UNKNOWN"
+AUTH_DOWNGRADE: Final = "AUTH_DOWNGRADE"
+AUTH_WRONG_URI: Final = "AUTH_WRONG_URI"
+AUTH_ERROR: Final = "AUTH_ERROR"
+
+ANY_REALM: Final = "*"
+_URI_MODES: Final = ("equivalent", "strict", "off")
+_RANDOM_AT_ONCE: Final = 64
+_CREDENTIALS: Final = (names.AUTHORIZATION, names.PROXY_AUTHORIZATION)
+_NOTHING: Final = ()
+
+
+@final
+class _Offer:
+    """What one realm is challenged with, printed but for the nonce."""
+
+    __slots__ = ("algorithms", "ends", "mask", "realm")
+
+    def __init__(self, realm: str, algorithms: tuple[str, ...], qops: tuple[str, ...]) -> None:
+        self.realm = realm
+        self.ends = tuple(challenge_ends(realm, algorithm, ",".join(qops)) for algorithm in algorithms)
+        self.algorithms = sum(ALGORITHMS[algorithm] for algorithm in algorithms)
+        self.mask = self.algorithms | sum(QOPS[qop] for qop in qops)
+
+    def values(self, nonce: str, stale: bool) -> tuple[str, ...]:
+        """The challenges' values, in the order of the algorithms."""
+        if stale:
+            return tuple([head + nonce + tail + ", stale=true" for head, tail in self.ends])
+        return tuple([head + nonce + tail for head, tail in self.ends])
+
+
+@final
+class _Login:
+    """A login that is remembered: the HA1s and the Pass that goes with them, for `until`."""
+
+    __slots__ = ("ha1", "passes", "until")
+
+    def __init__(self, until: float, ha1: dict[str, bytes], passes: Pass) -> None:
+        self.until = until
+        self.ha1 = ha1
+        self.passes = passes
+
+    def __repr__(self) -> str:
+        return f"_Login({self.passes!r}, secrets hidden)"
+
+
+# Stands in where no login is remembered; its sums are done and thrown away.
+_NOBODY: Final = _Login(0.0, NOBODYS, PASS)
+
+
+@final
+@implementer(IRequestCheck)
+class Digest:
+    """Challenges whoever claims an identity of ours (To of a REGISTER, From of anything else) and finds out who it is.
+
+    `accounts` are backends by realm ("*" for every other one).  Knows nothing to say to foreign identities, to trusted peers and inside our dialogs.
+
+    `algorithms` is offered in this order (see docs/checks/digest.md before adding SHA-256 to MD5), `qop` is "auth", "auth-int" or
+    "auth,auth-int", and must be used unless `qop_required` is false.  A nonce lives `nonce_expire` seconds and may be
+    `nonce_auth_max_drift` ahead.  `check_digest_uri` is "equivalent", "strict" or "off".  A login is remembered for
+    `remember` seconds (0: never).  A backend has `timeout` seconds; then it is down.  Bounds: 65,536 nonces
+    and as many logins; at the bound the oldest goes.
+    """
+
+    def __init__(
+        self,
+        accounts: Mapping[str, Any],
+        *,
+        algorithms: tuple[str, ...] | list[str] = ("MD5",),
+        qop: str = "auth",
+        qop_required: bool = True,
+        nonce_expire: float = 300.0,
+        nonce_auth_max_drift: float = 3.0,
+        check_digest_uri: str = "equivalent",
+        remember: float = 60.0,
+        timeout: float = 2.0,
+        retry_after: int = 5,
+        most_nonces: int = 65536,
+        most_logins: int = 65536,
+    ) -> None:
+        if not isinstance(accounts, Mapping) or not accounts:
+            raise ConfigError("Digest() has no accounts; write Digest({'example.org': SQLAccounts('subscribers.db')})")
+        self._accounts = dict(accounts)
+        self._algorithms = _known("algorithms", tuple(algorithms), ALGORITHMS)
+        self._qops = _known("qop", tuple(word.strip() for word in qop.split(",")), QOPS)
+        if check_digest_uri not in _URI_MODES:
+            raise ConfigError(f"check_digest_uri={check_digest_uri!r} is not known; use one of {', '.join(_URI_MODES)}")
+        for option, value, least in (
+            ("nonce_expire", nonce_expire, 1),
+            ("nonce_auth_max_drift", nonce_auth_max_drift, 0),
+            ("remember", remember, 0),
+            ("timeout", timeout, 0.001),
+            ("retry_after", retry_after, 1),
+            ("most_nonces", most_nonces, 1),
+            ("most_logins", most_logins, 1),
+        ):
+            if value < least:
+                raise ConfigError(f"{option}={value} is too little for Digest; give {least} or more")
+        self._qop_required = qop_required
+        self._expire = nonce_expire
+        self._drift = nonce_auth_max_drift
+        self._uri_mode = check_digest_uri
+        self._remember = remember
+        self._timeout = timeout
+        self._retry_after = retry_after
+        self._most_logins = most_logins
+        self._offers: dict[str, _Offer] = {}
+        self._logins: OrderedDict[tuple[str, str], _Login] = OrderedDict()
+        self._ledger = Ledger(most_nonces, nonce_expire + nonce_auth_max_drift)
+        self._down: set[str] = set()
+        self._dice = b""
+        self._mint: Mint | None = None
+        self._portal: Portal | None = None
+        self._house: Any = None
+
+    def attach(self, house: House) -> None:
+        """Take secret, clock and portal from the site, and open the backends.
+
+        Raises ConfigError for a domain without accounts, accounts without a domain, and algorithms that a backend cannot answer.
+        """
+        domains = house.domains.domains
+        realms = {house.domains.realm_for(domain) for domain in domains}
+        for realm in self._accounts:
+            if realm != ANY_REALM and realm not in realms:
+                raise ConfigError(f"Digest has accounts for {realm!r}, which is no domain of the site; the site's are {', '.join(domains)}")
+        for realm in sorted(realms):
+            if realm not in self._accounts and ANY_REALM not in self._accounts:
+                raise ConfigError(f"nobody has accounts for the domain {realm!r}; add {realm!r}: SQLAccounts(...) to Digest")
+        for given in self._accounts.values():
+            for backend in _backends(given):
+                self._refuse_unanswerable(backend)
+                attach = getattr(backend, "attach", None)
+                if attach is not None:
+                    attach(house)
+        self._offers = {realm: _Offer(realm, self._algorithms, self._qops) for realm in realms}
+        self._mint = Mint([house.secret])
+        self._portal = house.portal(self._accounts)
+        self._house = house
+
+    def _refuse_unanswerable(self, backend: Any) -> None:
+        can = getattr(backend, "algorithms", None)
+        for algorithm in self._algorithms:
+            base = BASES[ALGORITHMS[algorithm]]
+            if base == BASES[SHA_512_256] and not HAS_SHA_512_256:
+                raise ConfigError(f"this machine's OpenSSL has no {base}; take {algorithm} out of algorithms=")
+            if can is not None and base not in can:
+                raise ConfigError(
+                    f"{backend!r} has no secrets for {algorithm}, only for {', '.join(can)}; "
+                    f"take it out of algorithms= or give the backend such a column"
+                )
+
+    def forget(self, realm: str, auth_id: str) -> None:
+        """Forget a remembered login, when its account was changed or removed."""
+        self._logins.pop((realm, auth_id), None)
+        self._logins.pop((realm, f"{auth_id}@{realm}"), None)
+
+    def check(self, context: RequestContext) -> Verdict | Coroutine[Any, Any, Verdict]:
+        """Pass with the Caller, a Challenge, 400 for credentials that cannot be read, 500 when a backend is down.
+
+        Answers at once unless the login is not remembered.
+        """
+        facts = context.facts
+        if OurDialog in facts or TrustedPeer in facts:
+            return PASS
+        request = context.request
+        claimed = request.to if request.method == "REGISTER" else request.from_
+        host = claimed.uri.host
+        if not host or not context.site.is_local(host):
+            return PASS
+        offer = self._offers.get(context.site.realm_for(host))
+        if offer is None:
+            raise ConfigError(f"Digest was never attached to a site with the domain {host}")
+        ids = request.ids
+        if ids.find(names.AUTHORIZATION) < 0 and ids.find(names.PROXY_AUTHORIZATION) < 0:
+            return self._challenge(context, offer, False, AUTH_NO_CREDENTIALS)
+        best, best_algorithm, best_nonce = None, 0, None
+        refused = AUTH_NO_CREDENTIALS
+        seen = 0
+        for header in _CREDENTIALS:
+            values = request.values(header) if ids.find(header) >= 0 else _NOTHING
+            for value in values:
+                seen += 1
+                if seen > MOST_HEADERS:
+                    return self._malformed(context, offer, "too many headers with credentials")
+                fields = parse_credentials(value)
+                if isinstance(fields, str):
+                    if fields == OTHER_SCHEME:
+                        continue
+                    return self._malformed(context, offer, fields)
+                if fields.realm != offer.realm:
+                    continue
+                nonce = self._mint.read(fields.nonce, offer.realm)  # type: ignore[union-attr]
+                if not isinstance(nonce, Nonce):
+                    refused = AUTH_NONCE_UNKNOWN
+                    self._tell(context, offer, refused, fields.username)
+                    continue
+                algorithm = self._algorithm(fields, nonce.mask)
+                if not algorithm:
+                    refused = AUTH_DOWNGRADE
+                    self._tell(context, offer, refused, fields.username)
+                elif algorithm > best_algorithm:
+                    best, best_algorithm, best_nonce = fields, algorithm, nonce
+        if best is None or best_nonce is None:
+            return self._challenge(context, offer, False, refused)
+        if self._uri_mode != "off" and not self._is_same_uri(context, best.uri):
+            self._tell(context, offer, AUTH_WRONG_URI, best.username)
+            return Reply(400, "Digest URI does not match", why=AUTH_WRONG_URI)
+        # The sums are done whether or not a login is remembered.  If they do not come out, the backend has the last word:
+        # the password may be a new one, and a wrong one takes as long as an unknown subscriber.
+        login = self._logins.get((offer.realm, best.username), _NOBODY)
+        ha1 = login.ha1.get(BASES[best_algorithm])
+        if ha1 is not None:
+            body = request.body
+            right = verify(best_algorithm, ha1, best, request.method.encode(), body)
+            if right and login is not _NOBODY and context.now < login.until:
+                return self._accept(context, offer, best, best_nonce, login.passes)
+        return self._ask(context, offer, best, best_algorithm, best_nonce)
+
+    def _algorithm(self, fields: DigestCredentials, mask: int) -> int:
+        """The bit of the algorithm that the credentials use, if it and their qop were offered with this nonce; else 0."""
+        offered = mask & ~(AUTH | AUTH_INT)
+        if fields.algorithm:
+            algorithm = ALGORITHMS.get(fields.algorithm, 0)
+        elif offered & (offered - 1):
+            algorithm = ALGORITHMS["MD5"]
+        else:
+            # Only one was offered: whoever leaves the name out can mean no other.
+            algorithm = offered
+        if not algorithm & offered:
+            return 0
+        if fields.qop:
+            return algorithm if QOPS.get(fields.qop, 0) & mask else 0
+        return 0 if self._qop_required else algorithm
+
+    def _is_same_uri(self, context: RequestContext, raw: bytes) -> bool:
+        asked = context.request.uri
+        if raw == asked.text.encode("utf-8", "surrogateescape"):
+            return True
+        if self._uri_mode == "strict":
+            return False
+        signed = parse_uri(raw)
+        if signed is None:
+            return False
+        if signed == asked:
+            return True
+        # Two of our own names or addresses are the same place, if nothing sends one of them elsewhere.
+        return (
+            signed.is_sip
+            and asked.is_sip
+            and signed.user == asked.user
+            and "maddr" not in signed.params
+            and "maddr" not in asked.params
+            and context.site.is_local(signed.host)
+            and context.site.is_local(asked.host)
+        )
+
+    def _accept(self, context: RequestContext, offer: _Offer, fields: DigestCredentials, nonce: Nonce, passes: Pass) -> Verdict:
+        """The digest is right: only now does the nonce's age count and is its count spent."""
+        age = context.now - nonce.at
+        if age > self._expire or age < -self._drift:
+            self._tell(context, offer, AUTH_STALE_NONCE, fields.username)
+            return self._challenge(context, offer, True, AUTH_STALE_NONCE)
+        spent = self._ledger.spend(fields.nonce, nonce.at, fields.nc, context.now)
+        if spent == Spent.FRESH:
+            return passes
+        why = AUTH_NONCE_REUSED if spent == Spent.SEEN else AUTH_STALE_NONCE
+        self._tell(context, offer, why, fields.username)
+        return self._challenge(context, offer, True, why)
+
+    async def _ask(
+        self, context: RequestContext, offer: _Offer, fields: DigestCredentials, algorithm: int, nonce: Nonce
+    ) -> Verdict:
+        request = context.request
+        credentials = SIPDigest(fields, algorithm, request.method.encode(), request.body)
+        # twsip.cred promises ISIPDigest for SIPDigest, which mypy cannot see from here.
+        provided: Any = credentials
+        waiting: Deferred[Any] = self._portal.login(provided, None, ICaller)  # type: ignore[union-attr]
+        waiting.addTimeout(self._timeout, self._house.reactor)
+        try:
+            _, caller, _ = await waiting
+        except UnknownSubscriber:
+            return self._refuse(context, offer, AUTH_USER_UNKNOWN, fields.username)
+        except UnauthorizedLogin:
+            return self._refuse(context, offer, AUTH_INVALID_PASSWORD, fields.username)
+        except BackendDown as error:
+            return self._unavailable(offer, str(error))
+        except TimeoutError:
+            return self._unavailable(offer, f"no answer within {self._timeout:g} seconds")
+        self._recovered(offer)
+        passes = Pass(caller)
+        self._keep(context.now, caller, credentials, passes)
+        return self._accept(context, offer, fields, nonce, passes)
+
+    def _keep(self, now: float, caller: Caller, credentials: SIPDigest, passes: Pass) -> None:
+        fields, account = credentials.fields, credentials.account
+        if not self._remember or account is None:
+            return
+        # HA1s only: a clear text is not kept.
+        ha1 = {base: ha1_of(account, bit, fields.username, fields.realm) for bit, base in self._bases().items()}
+        key = (fields.realm, fields.username)
+        self._logins.pop(key, None)
+        if len(self._logins) >= self._most_logins:
+            self._logins.popitem(last=False)
+        self._logins[key] = _Login(now + self._remember, {base: value for base, value in ha1.items() if value}, passes)
+
+    def _bases(self) -> dict[int, str]:
+        return {ALGORITHMS[name]: BASES[ALGORITHMS[name]] for name in self._algorithms}
+
+    def _challenge(self, context: RequestContext, offer: _Offer, stale: bool, why: str) -> Challenge:
+        dice = self._dice
+        if not dice:
+            dice = self._house.random(RANDOM * _RANDOM_AT_ONCE)
+        self._dice = dice[RANDOM:]
+        nonce = self._mint.mint(context.now, dice[:RANDOM], offer.realm, offer.mask)  # type: ignore[union-attr]
+        return Challenge(offer.realm, stale, offer.values(nonce, stale), why)
+
+    def _refuse(self, context: RequestContext, offer: _Offer, why: str, auth_id: str) -> Verdict:
+        """The same to see from outside, whatever the cause."""
+        self._recovered(offer)
+        self._tell(context, offer, why, auth_id)
+        return self._challenge(context, offer, False, why)
+
+    def _malformed(self, context: RequestContext, offer: _Offer, why: str) -> Verdict:
+        self._tell(context, offer, AUTH_ERROR, "")
+        return Reply(400, "Malformed credentials", why=f"{AUTH_ERROR}: {why}")
+
+    def _tell(self, context: RequestContext, offer: _Offer, cause: str, auth_id: str) -> None:
+        request = context.request
+        call_id = request.call_id.decode("utf-8", "replace")
+        self._house.tell(AuthFailed(cause, auth_id, offer.realm, context.source, context.transport, request.method, call_id))
+
+    def _unavailable(self, offer: _Offer, error: str) -> Verdict:
+        backend = self._called(offer)
+        if backend not in self._down:
+            self._down.add(backend)
+            self._house.tell(BackendFailed(backend, error))
+        return Reply(500, "", (("Retry-After", str(self._retry_after)),), why=f"{AUTH_ERROR}: {backend}: {error}")
+
+    def _recovered(self, offer: _Offer) -> None:
+        if self._down:
+            backend = self._called(offer)
+            if backend in self._down:
+                self._down.discard(backend)
+                self._house.tell(BackendRecovered(backend))
+
+    def _called(self, offer: _Offer) -> str:
+        given = self._accounts.get(offer.realm, self._accounts.get(ANY_REALM))
+        return ", ".join(getattr(backend, "name", "") or type(backend).__name__ for backend in _backends(given))
+
+
+def _backends(given: Any) -> tuple[Any, ...]:
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
+
+
+def _known(option: str, given: tuple[str, ...], table: Mapping[str, int]) -> tuple[str, ...]:
+    if not given or len(set(given)) != len(given):
+        raise ConfigError(f"{option}= of Digest needs one or more, each once: {', '.join(table)}")
+    for one in given:
+        if one not in table:
+            raise ConfigError(f"{option}= of Digest holds {one!r}, which is not known; it takes {', '.join(table)}")
+    return given

@@ -1,0 +1,54 @@
+"""Is the caller speaking for themselves?   From (for REGISTER To as well) must be one of the caller's own AORs."""
+
+from typing import final
+
+from zope.interface import implementer
+
+from ..api import PASS, Caller, IRequestCheck, OurDialog, Reply, RequestContext, Uri, Verdict
+from ..guard.identity import claimed
+from ..sip import names
+
+
+@final
+@implementer(IRequestCheck)
+class OwnIdentity:
+    """403 when an authenticated caller borrows another identity; silent when nobody was authenticated.
+
+    What a caller asserts besides (P-Asserted-Identity, P-Preferred-Identity, Remote-Party-ID) must be their own too.
+    Inside a dialog that we opened From may be whatever it was when the dialog began.
+    """
+
+    def check(self, context: RequestContext) -> Verdict:
+        """Pass, or 403 for the first identity that is not the caller's (400 if it cannot be read)."""
+        caller = context.facts.get(Caller)
+        if caller is None:
+            return PASS
+        request = context.request
+        ids = request.ids
+        if request.method != "REGISTER" and caller.may_be(request.from_.uri.aor):
+            # Nearly every request ends here, so the identities that hardly any has are looked for one by one.
+            if (
+                ids.find(names.P_ASSERTED_IDENTITY) < 0
+                and ids.find(names.P_PREFERRED_IDENTITY) < 0
+                and ids.find(names.REMOTE_PARTY_ID) < 0
+            ):
+                return PASS
+        claims = claimed(request)
+        if claims is None:
+            return Reply(400, "Malformed identity", why="an asserted or preferred identity is malformed")
+        inside = request.method != "REGISTER" and OurDialog in context.facts
+        for claim in claims:
+            if inside and claim.header == "From":
+                continue
+            if not self._is_own(context, caller, claim.uri):
+                return Reply(403, "Not your identity", why=f"{caller.auth_id} in {claim.header} as {claim.uri.aor}")
+        return PASS
+
+    def _is_own(self, context: RequestContext, caller: Caller, uri: Uri) -> bool:
+        if caller.may_be(uri.aor):
+            return True
+        # A phone that knows us by address only: our bare addresses stand for the site's own domain.
+        if not uri.is_sip or not uri.user or not context.site.is_local(uri.host):
+            return False
+        domain = context.site.realm_for(uri.host)
+        return domain != uri.host and caller.may_be(f"sip:{uri.user}@{domain}")

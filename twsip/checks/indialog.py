@@ -1,0 +1,44 @@
+"""Does the request belong to a dialog that was opened through us?   A To tag proves nothing; our own signature does."""
+
+from typing import final
+
+from zope.interface import implementer
+
+from ..api import PASS, ConfigError, IRequestCheck, OurDialog, Pass, RequestContext, Verdict
+from ..api.house import House
+from ..guard.mark import PARAMETER, key_from, verify
+from .route import routed
+
+_NEVER_INSIDE = ("REGISTER", "PUBLISH")
+
+
+@final
+@implementer(IRequestCheck)
+class InDialog:
+    """The fact OurDialog for requests that bring back the mark from our Record-Route; never refuses.
+
+    The mark is in the topmost of our own Routes, or in the Request-URI when a strict router sent it.
+    """
+
+    def __init__(self) -> None:
+        self._key = b""
+
+    def attach(self, house: House) -> None:
+        """Take the key for marks from the site."""
+        self._key = key_from(house.secret)
+
+    def check(self, context: RequestContext) -> Verdict:
+        """Pass, with the fact if the mark was made for this Call-ID and one of both tags."""
+        request = context.request
+        to_tag = request.to.params.get(b"tag")
+        if not to_tag or request.method in _NEVER_INSIDE:
+            return PASS
+        if not self._key:
+            raise ConfigError("InDialog was never attached to a site")
+        after = routed(context)
+        if after is None or after.was_ours is None:
+            return PASS
+        token = after.was_ours.params.get(PARAMETER)
+        if token is None or not verify(self._key, request.call_id, (request.from_.tag, to_tag), token):
+            return PASS
+        return Pass(OurDialog(request.call_id))

@@ -1,0 +1,133 @@
+"""Is this request something a proxy can work on?   RFC 3261 section 16.3 in its order, and limits the parser does not know."""
+
+from collections.abc import Iterable
+from typing import Final, final
+
+from zope.interface import implementer
+
+from ..api import PASS, ConfigError, IRequestCheck, Reply, RequestContext, Verdict
+from ..sip import names
+from ..sip.abnf import is_token, split_list
+from ..sip.message import Request
+from .route import for_ourselves, routed
+
+MOST_CONTACTS: Final = 32
+LONGEST_CALL_ID: Final = 512
+LONGEST_TAG: Final = 512
+MOST_VIAS: Final = 70
+_PRINTABLE: Final = bytes(range(0x21, 0x7F))
+_SCHEMES: Final = ("sip", "sips", "tel")
+_UNASKED: Final = ("ACK", "CANCEL")
+_LOOKED_AT: Final = (names.CONTACT, names.ROUTE, names.PROXY_REQUIRE, names.REQUIRE)
+# All other header numbers: what is left of a request without them is mostly one Contact or nothing.
+_DULL: Final = bytes(set(range(256)) - set(_LOOKED_AT))
+
+
+@final
+@implementer(IRequestCheck)
+class Sanity:
+    """400, 413, 416, 420 or 483 for what could be parsed but makes no sense.
+
+    `supported` are the option tags that we understand as a registrar and UAS (Require), `proxy_supported` the ones we
+    understand as a proxy (Proxy-Require), `most_body` is in bytes.
+    """
+
+    def __init__(
+        self, *, supported: Iterable[str] = ("path",), proxy_supported: Iterable[str] = (), most_body: int = 65536
+    ) -> None:
+        self._supported = _tags(supported, "supported")
+        self._proxy_supported = _tags(proxy_supported, "proxy_supported")
+        if most_body < 0:
+            raise ConfigError(f"Sanity(most_body={most_body}) is negative; give a number of bytes")
+        self._most_body = most_body
+
+    def check(self, context: RequestContext) -> Verdict:
+        """Pass, or the reply that the first thing wrong deserves."""
+        request = context.request
+        ids = request.ids
+        call_id = request.call_id
+        if len(call_id) > LONGEST_CALL_ID or call_id.translate(None, _PRINTABLE):
+            return _bad("Bad Call-ID")
+        sender = request.from_
+        to = request.to
+        if sender.uri.scheme not in _SCHEMES or to.uri.scheme not in _SCHEMES:
+            return _bad("Unknown scheme in From or To")
+        # RFC 2543 clients send From without a tag.
+        if len(sender.params.get(b"tag", b"")) > LONGEST_TAG or len(to.params.get(b"tag", b"")) > LONGEST_TAG:
+            return _bad("Tag too long")
+        if len(ids) > MOST_VIAS and ids.count(names.VIA) > MOST_VIAS:
+            return _bad("Too many Vias")
+        if len(request.body) > self._most_body:
+            return Reply(413, why=f"a body of {len(request.body)} bytes")
+        looked_at = ids.translate(None, _DULL)
+        if looked_at:
+            if names.CONTACT in looked_at and _too_many_contacts(request):
+                return _bad("Too many Contacts")
+            if names.ROUTE in looked_at and routed(context) is None:
+                return _bad("Malformed Route")
+        uri = request.uri
+        if not uri.is_sip:
+            return Reply(416, why=f"the scheme {uri.scheme[:32]}")
+        if uri.headers:
+            return _bad("Headers in Request-URI")
+        if request.max_forwards == 0 and not for_ourselves(context):
+            return Reply(483, why="Max-Forwards is 0 and it is not for us")
+        return self._understood(context, looked_at) if looked_at else PASS
+
+    def _understood(self, context: RequestContext, ids: bytes) -> Verdict:
+        """Pass, or 420 for an option tag that we would have to know."""
+        request = context.request
+        if names.PROXY_REQUIRE in ids and request.method not in _UNASKED:
+            refusal = _unsupported(request.tokens(names.PROXY_REQUIRE), self._proxy_supported)
+            if refusal is not None:
+                return refusal
+        if names.REQUIRE in ids and for_ourselves(context):
+            refusal = _unsupported(request.tokens(names.REQUIRE), self._supported)
+            if refusal is not None:
+                return refusal
+        return PASS
+
+
+def _bad(why: str) -> Reply:
+    return Reply(400, why, why=why)
+
+
+def _too_many_contacts(request: Request) -> bool:
+    ids = request.ids
+    at = ids.find(names.CONTACT)
+    if b"," not in request.lines[at] and ids.find(names.CONTACT, at + 1) < 0:
+        return False
+    return _count(request.values(names.CONTACT)) > MOST_CONTACTS
+
+
+def _count(values: list[bytes]) -> int:
+    """How many values these lines hold; a count of commas is enough to see that there are few."""
+    commas = len(values)
+    for value in values:
+        commas += value.count(b",")
+    if commas <= MOST_CONTACTS:
+        return commas
+    return sum(len(split_list(value)) for value in values)
+
+
+def _unsupported(asked: list[bytes], known: frozenset[bytes]) -> Reply | None:
+    """420 with the tags that we do not know; 400 when the header is nonsense."""
+    unknown: list[str] = []
+    for tag in asked:
+        if tag.lower() not in known:
+            # Tags go back to the sender, so they must be clean; a token is ASCII without line ends.
+            if not is_token(tag):
+                return Reply(400, "Malformed option tag", why="Require or Proxy-Require is malformed")
+            unknown.append(tag.decode())
+    if not unknown:
+        return None
+    listed = ", ".join(unknown)
+    return Reply(420, headers=(("Unsupported", listed),), why=f"required: {listed[:128]}")
+
+
+def _tags(given: Iterable[str], option: str) -> frozenset[bytes]:
+    tags = (given,) if isinstance(given, str) else tuple(given)
+    for tag in tags:
+        if not tag.isascii() or not is_token(tag.encode()):
+            raise ConfigError(f"Sanity({option}=): {tag!r} is no option tag")
+    return frozenset(tag.lower().encode() for tag in tags)

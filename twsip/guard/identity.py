@@ -1,0 +1,66 @@
+"""Which addresses-of-record an auth id may speak for, and which ones a request speaks for (RFC 3261 section 22, RFC 3325)."""
+
+from typing import Final, final
+
+from ..sip import names
+from ..sip.message import Request
+from ..sip.uri import Uri
+
+_IDENTITIES: Final = (names.P_ASSERTED_IDENTITY, names.P_PREFERRED_IDENTITY, names.REMOTE_PARTY_ID)
+NONE: Final[frozenset[str]] = frozenset()
+
+
+def aors_of(auth_id: str, realm: str) -> frozenset[str]:
+    """The one AOR of an auth id where no table says otherwise: `sip:auth_id@realm`.
+
+    The realm is the domain, in lower case; the user part is exact.  An auth id that itself has a domain (OpenSER's
+    ha1b) speaks for somebody only if that is the realm's.
+    """
+    domain = realm.lower()
+    user, at, named = auth_id.rpartition("@")
+    if at:
+        if named.lower() != domain:
+            return NONE
+    else:
+        user = auth_id
+    if not user or "@" in user or not domain:
+        return NONE
+    return frozenset((f"sip:{user}@{domain}",))
+
+
+@final
+class Claim:
+    """One identity that a request uses: the header and its URI."""
+
+    __slots__ = ("header", "uri")
+
+    def __init__(self, header: str, uri: Uri) -> None:
+        self.header = header
+        self.uri = uri
+
+    def __repr__(self) -> str:
+        return f"Claim({self.header!r}, {self.uri.text!r})"
+
+
+def claimed(request: Request) -> list[Claim] | None:
+    """Every identity the request speaks for: From, of a REGISTER To as well, and what it asserts besides.
+
+    P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID count.  None when one of them is malformed.
+    """
+    claims = [Claim("From", request.from_.uri)]
+    if request.method == "REGISTER":
+        claims.append(Claim("To", request.to.uri))
+    for header in _IDENTITIES:
+        if request.ids.find(header) >= 0:
+            addresses = request.addresses(header)
+            if addresses is None:
+                return None
+            for address in addresses:
+                claims.append(Claim(names.full_name(header), address.uri))
+    return claims
+
+
+def is_anonymous(uri: Uri) -> bool:
+    """Whether a From hides who is calling (RFC 3323 section 4.1.1.3): the user `anonymous`, or a host that cannot exist."""
+    host = uri.host
+    return uri.user.lower() == "anonymous" or host == "invalid" or host.endswith(".invalid")
