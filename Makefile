@@ -1,0 +1,57 @@
+# make run, make test, make bench: each does its own set-up, in the folder .venv.
+
+SHELL := /bin/bash
+VENV := .venv
+SOURCES := $(shell find twsip twisted -name '*.py') setup.py pyproject.toml
+export TWSIP_VAR ?= var
+export TWSIP_PORT ?= 5060
+
+.PHONY: help run test peers style types bench bench-quick clean
+
+help:
+	@echo "make run    install into $(VENV), make two subscribers, run the example site on 127.0.0.1:$(TWSIP_PORT)"
+	@echo "make test   install what the tests need, run them all"
+	@echo "make bench  one table of speeds (make bench-quick: the same in two minutes)"
+	@echo "make style types clean"
+
+$(VENV)/made: .ci/venv
+	@.ci/venv $(VENV)
+	@touch $@
+
+# A plain install, made anew when a source changed: an editable one would hide twisted/plugins from twistd.
+# build/ would keep modules that are gone, so it never outlives an install.
+INSTALL = rm -rf build && $(VENV)/bin/pip install --quiet --disable-pip-version-check
+
+$(VENV)/installed: $(VENV)/made $(SOURCES)
+	@$(INSTALL) . && rm -rf build twsip.egg-info
+	@touch $@
+
+$(VENV)/tested: $(VENV)/made $(SOURCES)
+	@$(INSTALL) '.[dev]' && rm -rf build twsip.egg-info
+	@touch $(VENV)/installed $@
+
+run: $(VENV)/installed
+	@$(VENV)/bin/python etc/first_run.py $(TWSIP_VAR)
+	@exec $(VENV)/bin/twistd --nodaemon --pidfile= twsip --site etc/twsip.tac
+
+test: $(VENV)/tested peers
+	@$(VENV)/bin/python -m pytest $(PYTEST)
+
+peers:
+	@.ci/peers
+
+style: $(VENV)/tested
+	@$(VENV)/bin/ruff check .
+
+types: $(VENV)/tested
+	@$(VENV)/bin/mypy --strict twsip/sip twsip/guard twsip/api
+	@$(VENV)/bin/mypy twsip
+
+bench: $(VENV)/installed
+	@$(VENV)/bin/python bench/run.py
+
+bench-quick: $(VENV)/installed
+	@$(VENV)/bin/python bench/run.py --quick
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
