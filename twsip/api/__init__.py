@@ -18,6 +18,7 @@ from .facts import Caller, Destination, OurDialog, Target, TLSPeer, TrustedPeer
 from .interfaces import (
     IAccounts,
     IBindings,
+    ICaller,
     ICheckMaker,
     IDestinationCheck,
     IEventReader,
@@ -49,6 +50,7 @@ __all__ = [
     "Flow",
     "IAccounts",
     "IBindings",
+    "ICaller",
     "ICheckMaker",
     "IDestinationCheck",
     "IEventReader",

@@ -1,5 +1,7 @@
 """What can go wrong, each cause with its own name (the deck: the action depends on the cause)."""
 
+from twisted.cred.error import UnauthorizedLogin
+
 
 class TwsipError(Exception):
     """Every error of ours; its text is one sentence for the operator."""
@@ -17,9 +19,9 @@ class BackendDown(TwsipError):
     """A backend did not answer or answered nonsense: 500, nobody is let in, nobody is told "wrong password"."""
 
 
-class UnknownSubscriber(TwsipError):
+class UnknownSubscriber(TwsipError, UnauthorizedLogin):
     """The backend knows no such account."""
 
 
-class WrongResponse(TwsipError):
+class WrongResponse(TwsipError, UnauthorizedLogin):
     """The account exists, the digest response is not its."""

@@ -1,7 +1,9 @@
 """What the site gives to a part that asks for it: its one method `attach(house)` is called once, at start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+
+from twisted.cred.portal import Portal
 
 from .context import Domains
 from .events import Teller
@@ -38,3 +40,7 @@ class House(Protocol):
     @property
     def random(self) -> Callable[[int], bytes]:
         """So many random bytes."""
+
+    @property
+    def portal(self) -> Callable[[Mapping[str, Any]], Portal]:
+        """Makes `twisted.cred`'s portal over accounts by realm: it takes ISIPDigest and gives ICaller."""

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.cred.credentials import ICredentials
-from zope.interface import Attribute, Interface
+from zope.interface import Attribute, Interface, classImplements
 
 from .accounts import Account, Binding
 from .answer import Answer
 from .context import Arrival, RequestContext
-from .facts import Destination, Target
+from .facts import Caller, Destination, Target
 from .verdict import Verdict
 
 
@@ -67,6 +67,24 @@ class ISIPDigest(ICredentials):
 
     def holds_for(account: Account) -> bool:
         """Whether the response was made with this account's secret; takes the same time either way."""
+
+    def waste() -> None:
+        """Take as long as `holds_for`, for a subscriber that does not exist."""
+
+
+class ICaller(Interface):
+    """The avatar that `twisted.cred` gives us for a proven caller: `api.facts.Caller`."""
+
+    auth_id = Attribute("The digest username, without a domain.")
+    realm = Attribute("The realm they were proven in.")
+    aors = Attribute("The addresses-of-record they may speak for.")
+    attributes = Attribute("What the backend told besides.")
+
+    def may_be(aor: str) -> bool:
+        """Whether this caller may speak for that address-of-record."""
+
+
+classImplements(Caller, ICaller)
 
 
 class IBindings(Interface):

@@ -20,6 +20,10 @@ def is_token(text: bytes) -> bool:
     return text.isalnum() or (text != b"" and not text.translate(None, TOKEN))
 
 
+SMALL: Final[dict[bytes, int]] = {str(value).encode(): value for value in range(1000)}
+"""The numbers that are met all day: one look-up instead of a call of `number`."""
+
+
 def number(text: bytes, most: int) -> int:
     """The decimal number in the text, or -1 if it is not one or is above `most`.
 
@@ -72,6 +76,8 @@ def split_list(text: bytes, separator: bytes = b",") -> list[bytes]:
 
     An unclosed quote or bracket swallows the rest: the part that it spoils will not parse.
     """
+    if separator not in text:
+        return [text.strip(b" \t")]
     if b'"' not in text and b"<" not in text:
         return [part.strip(b" \t") for part in text.split(separator)]
     parts: list[bytes] = []

@@ -5,7 +5,6 @@ from typing import Final
 from . import names
 from .message import Malformed, Request, Response
 from .names import CALL_ID, CSEQ, FROM, TO, VIA
-from .parser import parse
 from .status import status_line
 
 END: Final = b"Content-Length: 0\r\n\r\n"
@@ -65,21 +64,29 @@ def reply_to_malformed(broken: Malformed, tag: bytes) -> bytes | None:
 
 
 def _for(sent: bytes, method: bytes, to: bytes) -> bytes:
-    """A request of another method for the transaction that `sent` opened: same Request-URI, Via, Route, CSeq number."""
-    request = parse(sent)
-    if not isinstance(request, Request):  # it is ours: it parses
-        return b""
-    out = [method + b" " + request.uri.text.encode() + b" SIP/2.0"]
-    out.append(request.lines[request.ids.find(VIA)])
-    at = request.ids.find(names.ROUTE)
-    while at >= 0:
-        out.append(request.lines[at])
-        at = request.ids.find(names.ROUTE, at + 1)
+    """A request of another method for the transaction that `sent` opened: same Request-URI, Via, Route, CSeq number.
+
+    What we sent is read line by line and not parsed again: with our own lines it may be above the limits of parse().
+    """
+    start, _, rest = sent[: sent.find(b"\r\n\r\n")].partition(b"\r\n")
+    out = [method + start[start.find(b" ") :]]
+    routes: list[bytes] = []
+    kept: dict[int, bytes] = {}
+    for line in rest.split(b"\r\n"):
+        header = names.recognise(line[: line.find(b":")])
+        if header == names.ROUTE:
+            routes.append(line)
+        elif header in _NEEDED and header not in kept:
+            kept[header] = line
+    cseq = kept[CSEQ]
+    count = cseq[cseq.find(b":") + 1 :].split()[0]
+    out.append(kept[VIA])
+    out += routes
     out.append(b"Max-Forwards: 70")
-    out.append(request.lines[request.ids.find(FROM)])
-    out.append(to or request.lines[request.ids.find(TO)])
-    out.append(request.lines[request.ids.find(CALL_ID)])
-    out.append(b"CSeq: %d %b" % (request.cseq, method))
+    out.append(kept[FROM])
+    out.append(to or kept[TO])
+    out.append(kept[CALL_ID])
+    out.append(b"CSeq: %b %b" % (count, method))
     out.append(END)
     return b"\r\n".join(out)
 
@@ -99,7 +106,11 @@ def upstream(response: Response) -> bytes:
     at = response.ids.find(VIA)
     lines = response.lines
     head = b"SIP/2.0 %d %b\r\n" % (response.status, response.reason)
-    return head + b"\r\n".join(lines[:at] + lines[at + 1 :]) + b"\r\n\r\n" + response.body
+    rest = lines[:at] + lines[at + 1 :]
+    if response.ids.find(names.CONTENT_LENGTH) < 0:
+        # A datagram needs none, but what goes back may be a stream, where the body would be the next message (18.3).
+        rest.append(b"Content-Length: %d" % len(response.body))
+    return head + b"\r\n".join(rest) + b"\r\n\r\n" + response.body
 
 
 def with_lines(message: bytes, more: list[bytes]) -> bytes:

@@ -8,6 +8,8 @@ MOST_BYTES: Final = 65536
 """The longest message, head and body together; a longer one breaks the stream."""
 MOST_HEAD: Final = MOST_BYTES
 """How far the end of a head is looked for."""
+MOST_LOOKS: Final = 100
+"""How many lines that begin like a length are looked at, blanks before its colon and folds behind it; no parser takes more."""
 PONG: Final = b"\r\n"
 """What answers a ping."""
 
@@ -100,7 +102,7 @@ class Framer:
             if need == 0:
                 first = data[at]
                 if first in (_CR, _LF):
-                    at = self._line_end(data, at)
+                    at = self._line_ends(data, at)
                     continue
                 self._ping = 0
                 if first not in TOKEN:
@@ -130,20 +132,23 @@ class Framer:
             self._need = 0
         return found
 
-    def _line_end(self, data: bytes, at: int) -> int:
-        """Step over line ends between messages, a whole ping at once where there is one."""
-        if self._ping == 0 and data.startswith(_PING, at):
+    def _line_ends(self, data: bytes, at: int) -> int:
+        """Step over the line ends here, at most 1,024 of their bytes, and count the pings among them."""
+        run = data[at : at + 1024]
+        size = len(run) - len(run.lstrip(_PING))
+        text = _PING[: self._ping] + run[:size]
+        after = 0
+        found = text.find(_PING)
+        while found >= 0:
             self.pings += 1
-            return at + 4
-        byte = data[at]
-        if byte == _PING[self._ping]:
-            self._ping += 1
-            if self._ping == 4:
-                self._ping = 0
-                self.pings += 1
-        else:
-            self._ping = 1 if byte == _CR else 0
-        return at + 1
+            after = found + 4
+            found = text.find(_PING, after)
+        self._ping = 0
+        for begun in (3, 2, 1):
+            if len(text) - after >= begun and text.endswith(_PING[:begun]):
+                self._ping = begun
+                break
+        return at + size
 
     def _keep(self, data: bytes, at: int, need: int) -> None:
         self._kept = bytearray(data[at:] if at else data)
@@ -162,18 +167,25 @@ def content_length(head: bytes) -> int:
     """
     low = head.lower()
     length = _MISSING
-    for name in (b"\r\ncontent-length", b"\r\nl"):
+    looked = 0
+    for name in (b"content-length", b"\r\nl"):
         at = low.find(name)
         while at >= 0:
             after = at + len(name)
-            byte = low[after]
-            while byte in (_SPACE, _TAB):
-                after += 1
-                byte = low[after]
-            if byte == _COLON:
-                if length != _MISSING:
-                    return _TWICE
-                length = _value(low, after + 1)
+            # Looking for the bare name first is twice as fast as looking for line ends.
+            if name[0] == _CR or (at >= 2 and low[at - 1] == _LF and low[at - 2] == _CR):
+                looked += 1
+                if looked > MOST_LOOKS:
+                    return _BAD
+                limit = after + MOST_LOOKS
+                while low[after] in (_SPACE, _TAB):
+                    after += 1
+                    if after > limit:
+                        return _BAD
+                if low[after] == _COLON:
+                    if length != _MISSING:
+                        return _TWICE
+                    length = _value(low, after + 1)
             at = low.find(name, after)
     return length
 
@@ -181,7 +193,11 @@ def content_length(head: bytes) -> int:
 def _value(low: bytes, start: int) -> int:
     """The number that starts here, perhaps on a folded line; the head ends in an empty line, so there is always an end."""
     end = low.find(b"\r\n", start)
+    folds = 0
     while low[end + 2] in (_SPACE, _TAB):
         end = low.find(b"\r\n", end + 2)
+        folds += 1
+        if folds > MOST_LOOKS:
+            return _BAD
     length = number(low[start:end].replace(b"\r\n", b" ").strip(b" \t"), MOST_BYTES)
     return length if length >= 0 else _BAD

@@ -83,7 +83,7 @@ def literal(host: str) -> str:
 
 
 def transport_of(uri: Uri) -> str | None:
-    """What the URI itself asks for: UDP, TCP or TLS, "" when it leaves that open, None when it asks for what cannot be.
+    """What the URI itself decides: UDP, TCP or TLS, "" when it leaves that open, None when it asks for what cannot be.
 
     A sips URI goes over TLS or not at all, whatever its transport parameter says (RFC 5630 section 3.1.4).
     """
@@ -201,7 +201,7 @@ class Search:
             return
         if uri.port:
             self._add(_HOST, transport or default, name, uri.port)
-        elif transport:
+        elif uri.transport:
             self._add(
                 _SRV, transport, ("_sips._tcp." if transport == "TLS" else f"_sip._{transport.lower()}.") + name, 0
             )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from . import names
-from .abnf import is_token, number, split_list
+from .abnf import SMALL, is_token, number, split_list
 from .fields.address import parse_address
 from .fields.via import parse_via
 from .message import Malformed, Request, Response
@@ -65,9 +65,12 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
         return Malformed(513, "too many or too long header lines", "", [], b"", False)
     parts = [line.partition(b":") for line in lines]
     known = KNOWN
-    ids = bytes([known.get(part[0], STRANGE) for part in parts])
+    # A line without a colon is no header, even when it reads like the name of one.
+    ids = bytes([known.get(name, STRANGE) if colon else STRANGE for name, colon, _ in parts])
     if STRANGE in ids:
         lines = unfold(lines)
+        if len(head) > LONGEST_LINE and _too_long(lines):
+            return Malformed(513, "too many or too long header lines", "", [], b"", False)
         found = _recognise_all(lines)
         if found is None:
             return Malformed(400, "a header line has no name", "", [], b"", False)
@@ -75,7 +78,11 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
         parts = [line.partition(b":") for line in lines]
     at = ids.find(VIA)
     if at >= 0 and b"," in lines[at]:
-        lines, ids = _split_vias(lines, ids)
+        split = _split_vias(lines, ids)
+        if split is None:
+            name = start.partition(b" ")[0].decode("ascii", "replace")
+            return Malformed(400, "a Via is malformed", name, lines, ids, start[-8:] == b" SIP/2.0")
+        lines, ids = split
         parts = [line.partition(b":") for line in lines]
     # Every header at most once is the usual case and needs no closer look.
     if len(ids) != len(set(ids)) and _duplicated(ids):
@@ -85,7 +92,10 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
     body = data[end + 4 :]
     at = ids.find(names.CONTENT_LENGTH)
     if at >= 0:
-        size = number(parts[at][2].strip(b" \t"), MOST_LENGTH)
+        text = parts[at][2].strip(b" \t")
+        size = SMALL.get(text, -1)
+        if size < 0:
+            size = number(text, MOST_LENGTH)
         if size != len(body):
             if not 0 <= size < len(body):
                 size = -1
@@ -95,6 +105,11 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
     if start[-8:] == b" SIP/2.0":
         return _request(start, lines, ids, parts, body, size)
     if start[:8] == b"SIP/2.0 ":
+        return _response(start, lines, ids, parts, body, size)
+    # The version may be written in any case (section 7.1), though nobody does.
+    if start[-8:].upper() == b" SIP/2.0":
+        return _request(start, lines, ids, parts, body, size)
+    if start[:8].upper() == b"SIP/2.0 ":
         return _response(start, lines, ids, parts, body, size)
     return _strange_start(start, lines, ids)
 
@@ -133,12 +148,13 @@ def _recognise_all(lines: list[bytes]) -> bytes | None:
 
 
 def _strange_start(start: bytes, lines: list[bytes], ids: bytes) -> Malformed:
+    start = start.rstrip(b" \t")
     words = start.split(b" ")
     if len(words) >= 2 and words[-1][:4].upper() == b"SIP/" and is_token(words[0]):
         if words[-1].upper() != b"SIP/2.0":
-            return Malformed(505, "the SIP version is not 2.0", "", lines, ids, True)
-    if start.rstrip(b" \t")[-8:].upper() == b" SIP/2.0" and is_token(words[0]):
-        return Malformed(400, "the request line is malformed", "", lines, ids, True)
+            return Malformed(505, "the SIP version is not 2.0", words[0].decode(), lines, ids, True)
+    if start[-8:].upper() == b" SIP/2.0" and is_token(words[0]):
+        return Malformed(400, "the request line is malformed", words[0].decode(), lines, ids, True)
     return Malformed(400, "the first line is not SIP", "", [], b"", False)
 
 
@@ -148,19 +164,26 @@ def _duplicated(ids: bytes) -> bool:
     return len(single) != len(set(single))
 
 
-def _split_vias(lines: list[bytes], ids: bytes) -> tuple[list[bytes], bytes]:
-    """One Via a line, so that whoever adds, removes or stamps one need not look for commas."""
+def _split_vias(lines: list[bytes], ids: bytes) -> tuple[list[bytes], bytes] | None:
+    """One Via a line, so that whoever adds, removes or stamps one need not look for commas; None if one is malformed."""
     new: list[bytes] = []
     numbers = bytearray()
     for at, line in enumerate(lines):
         if ids[at] == names.VIA and b"," in line:
             for part in split_list(line[line.find(b":") + 1 :].strip(b" \t")):
+                if parse_via(part) is None:
+                    return None
                 new.append(b"Via: " + part)
                 numbers.append(names.VIA)
         else:
             new.append(line)
             numbers.append(ids[at])
     return new, bytes(numbers)
+
+
+def _tabbed(value: bytes) -> tuple[bytes, bytes, bytes]:
+    """Number and method of a CSeq with a tab between them."""
+    return value.replace(b"\t", b" ").strip(b" ").partition(b" ")
 
 
 def _request(start: bytes, lines: list[bytes], ids: bytes, parts: Parts, body: bytes, size: int) -> Request | Malformed:
@@ -189,7 +212,12 @@ def _request(start: bytes, lines: list[bytes], ids: bytes, parts: Parts, body: b
         return Malformed(400, "Call-ID is missing or malformed", method, lines, ids, True)
     at = find(CSEQ)
     words = parts[at][2].strip(b" \t").partition(b" ") if at >= 0 else (b"", b"", b"")
-    cseq = number(words[0], MOST_CSEQ)
+    cseq = SMALL.get(words[0], -1)
+    if cseq < 0:
+        cseq = number(words[0], MOST_CSEQ)
+        if cseq < 0 and at >= 0:
+            words = _tabbed(parts[at][2])
+            cseq = number(words[0], MOST_CSEQ)
     if cseq < 0:
         return Malformed(400, "CSeq is missing, malformed or over 2147483647", method, lines, ids, True)
     if words[2].strip(b" \t") != name:
@@ -202,7 +230,10 @@ def _request(start: bytes, lines: list[bytes], ids: bytes, parts: Parts, body: b
     at = find(names.MAX_FORWARDS)
     hops = -1
     if at >= 0:
-        hops = number(parts[at][2].strip(b" \t"), 255)
+        text = parts[at][2].strip(b" \t")
+        hops = SMALL.get(text, -1)
+        if not 0 <= hops <= 255:
+            hops = number(text, 255)
         if hops < 0:
             return Malformed(400, "Max-Forwards is malformed or over 255", method, lines, ids, True)
     return Request(lines, ids, body, via, from_, to, call_id, cseq, method, uri, hops)
@@ -223,7 +254,12 @@ def _response(
     call_id = parts[at][2].strip(b" \t") if at >= 0 else b""
     at = ids.find(CSEQ)
     words = parts[at][2].strip(b" \t").partition(b" ") if at >= 0 else (b"", b"", b"")
-    cseq = number(words[0], MOST_CSEQ)
+    cseq = SMALL.get(words[0], -1)
+    if cseq < 0:
+        cseq = number(words[0], MOST_CSEQ)
+        if cseq < 0 and at >= 0:
+            words = _tabbed(parts[at][2])
+            cseq = number(words[0], MOST_CSEQ)
     named = words[2].strip(b" \t")
     method = METHODS.get(named, "")
     if not method:

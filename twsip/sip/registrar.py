@@ -229,7 +229,7 @@ def _update(
             user_agent,
             instance,
             reg_id,
-            now,
+            float(start),
         )
         if at >= 0:
             bindings[at] = new

@@ -113,8 +113,14 @@ class Uri:
         return _header_set(self.headers) == _header_set(other.headers)
 
 
-def _header_set(headers: str) -> list[str]:
-    return sorted(unescape(part) for part in headers.split("&")) if headers else []
+def _header_set(headers: str) -> list[tuple[str, str]]:
+    """The headers in any order, their names in any case (sections 19.1.4 and 7.3.1)."""
+    found: list[tuple[str, str]] = []
+    if headers:
+        for part in headers.split("&"):
+            name, _, value = part.partition("=")
+            found.append((unescape(name).lower(), unescape(value)))
+    return sorted(found)
 
 
 def unescape(text: str) -> str:

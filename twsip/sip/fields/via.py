@@ -74,7 +74,10 @@ def _parse_head(text: bytes) -> _Head | None:
     if name.strip(b" \t").upper() != b"SIP" or version.strip(b" \t") != b"2.0":
         return None
     words = rest.replace(b"\t", b" ").strip(b" ").partition(b" ")
-    sent_by = words[2].replace(b" ", b"")
+    sent_by = words[2].strip(b" ")
+    if b" " in sent_by:
+        host, colon, port = sent_by.rpartition(b":")
+        sent_by = host.rstrip(b" ") + colon + port.lstrip(b" ")
     if not is_token(words[0]):
         return None
     place = parse_host_port(sent_by)
@@ -96,17 +99,31 @@ def parse_via(value: bytes) -> Via | None:
         head = _parse_head(text)
         if head is None:
             return None
+    if tail[:7] == b"branch=":
+        # What nearly every client writes: the branch, and perhaps rport behind it.
+        branch, _, rest = tail[7:].partition(b";")
+        if (not rest or rest == b"rport") and is_token(branch) and len(branch) <= 512:
+            rport = 0 if rest else -1
+            return Via(head.transport, head.sent_by, head.host, head.port, branch, rport, b"", b";branch=" + branch)
+    return _parse_params(head, tail)
+
+
+def _parse_params(head: _Head, tail: bytes) -> Via | None:
     if b'"' in tail or b" " in tail or b"\t" in tail:
         found = parameters(tail)
         if found is None:
             return None
-        tail = b";".join([name + b"=" + text if text else name for name, text in found.items()])
-    branch = received = kept = b""
+        # Not joined and split again: a semicolon inside quotes separates nothing.
+        parts = [name + b"=" + text if text else name for name, text in found.items()]
+    else:
+        parts = tail.split(b";")
+    branch = received = b""
+    kept: list[bytes] = []
     rport = -1
-    for part in tail.split(b";"):
+    for part in parts:
         if part[:7] == b"branch=" and not branch:
             branch = part[7:]
-            kept += b";" + part
+            kept.append(part)
         elif part == b"rport" and rport < 0:
             rport = 0
         elif part:
@@ -126,14 +143,15 @@ def parse_via(value: bytes) -> Via | None:
                 if branch:
                     return None
                 branch = text
-                kept += b";" + part
+                kept.append(part)
             elif is_token(name):
-                kept += b";" + part
+                kept.append(part)
             else:
                 return None
     if branch and (len(branch) > 512 or not is_token(branch)):
         return None
-    return Via(head.transport, head.sent_by, head.host, head.port, branch, rport, received, kept)
+    written = b"".join([b";" + part for part in kept])
+    return Via(head.transport, head.sent_by, head.host, head.port, branch, rport, received, written)
 
 
 def stamped(via: Via, host: bytes, port: int) -> bytes:

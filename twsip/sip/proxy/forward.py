@@ -89,17 +89,25 @@ def printed(
     lines += record_routes
     text = uri.text
     if path or forwarding.routes:
-        routes = [f"<{step}>" for step in path] + [f"<{step.uri.text}>" for step in forwarding.routes]
+        routes = [b"<%b>" % step.encode() for step in path] + [_written(step) for step in forwarding.routes]
         if not path and "lr" not in forwarding.routes[0].uri.params:
-            routes.append(f"<{text}>")
+            routes.append(b"<%b>" % text.encode())
             text = forwarding.routes[0].uri.text
             del routes[0]
-        lines.append(b"Route: " + ", ".join(routes).encode())
+        lines.append(b"Route: " + b", ".join(routes))
     lines.append(b"Max-Forwards: %d" % forwarding.max_forwards)
     if breadth != DEFAULT_BREADTH:
         lines.append(b"Max-Breadth: %d" % breadth)
     lines.append(forwarding.rest)
     return forwarding.method + b" " + text.encode() + b" SIP/2.0\r\n" + b"\r\n".join(lines)
+
+
+def _written(step: Address) -> bytes:
+    """A Route of somebody else's, with the parameters that they gave it (section 20.34: rr-param)."""
+    text = b"<%b>" % step.uri.text.encode()
+    for name, value in step.params.items():
+        text += b";%b=%b" % (name, value) if value else b";" + name
+    return text
 
 
 def next_hop(forwarding: Forwarding, uri: Uri, path: tuple[str, ...]) -> str:

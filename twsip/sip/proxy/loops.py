@@ -7,10 +7,12 @@ from ..message import Request
 from ..uri import Uri
 
 
-def fingerprint(request: Request, uri: Uri) -> bytes:
+def fingerprint(request: Request, uri: Uri, key: bytes = b"") -> bytes:
     """Sixteen hex digits over everything that decides where a request goes (RFC 5393 section 4.2.2).
 
     The same digits again in a Via of ours mean a loop; other digits mean a spiral, which is allowed.
+    The key (64 bytes at most) is the site's own: another twsip on the way, which sees the same request, must not write
+    the same digits.
     """
     parts = [
         uri.text.encode(),
@@ -22,13 +24,12 @@ def fingerprint(request: Request, uri: Uri) -> bytes:
     ]
     if request.ids.find(names.ROUTE) >= 0:
         parts += request.values(names.ROUTE)
-    return blake2b(b"\0".join(parts), digest_size=8).hexdigest().encode()
+    return blake2b(b"\0".join(parts), digest_size=8, key=key).hexdigest().encode()
 
 
 def is_loop(request: Request, mark: bytes) -> bool:
     """Whether a Via of this request carries our fingerprint for the very same journey."""
     at = request.ids.find(names.VIA)
-    at = request.ids.find(names.VIA, at + 1)
     while at >= 0:
         if b"." + mark in request.lines[at]:
             return True

@@ -75,8 +75,9 @@ class ResponseContext:
         """A branch answered (§16.7 steps 4 to 10)."""
         status = response.status
         if status < 200:
-            # §16.7 step 5: 100 stays here; others go on until a final one went.
-            if status == 100 or self.done:
+            # §16.7 step 5: 100 stays here; others go on until a final one went.  RFC 4320 section 4.1: to a request
+            # that is not an INVITE nobody sends them.
+            if status == 100 or self.done or not self.invite:
                 return []
             return [Effect(Step.FORWARD, branch, status, upstream(response))]
         known = branch in self.pending
@@ -136,6 +137,8 @@ class ResponseContext:
                     at = response.ids.find(header, at + 1)
         if status != 503:
             self.all_503 = False
+        if status == 408 and not self.invite:
+            return  # RFC 4320 section 4.2: it may never go on, so any other answer is better
         if self.best is None or _rank(status) < _rank(self.best.status):
             self.best = response
 
@@ -151,21 +154,24 @@ class ResponseContext:
         """§16.7 step 6: choose the best response; step 7: put every challenge into it."""
         self.done = True
         best = self.best
-        if best is None or (self.filtered == 473 and best.status == 408):
+        # A branch that was silent counts as one that answered 408 (§16.8), so it comes before a 5xx; a 473 of ours says
+        # more than a 408.
+        own = self.filtered
+        if own == 408 and not self.invite:
+            own = 0
+        if best is None or (own == 473 and best.status == 408) or (0 < own < 500 <= best.status < 600):
             status = self.filtered or 408
             if self.cancelled and self.invite:
                 status = 487
             if status == 408 and not self.invite:
                 return [Effect(Step.SILENT)]
             return [Effect(Step.ANSWER, status=status)]
-        if best.status == 408 and not self.invite:
-            return [Effect(Step.SILENT)]
         if best.status == 503 and not self.all_503:
             return [Effect(Step.ANSWER, status=500)]
         data = upstream(best)
         if best.status in _CHALLENGES:
-            own = set(best.lines)
-            data = with_lines(data, [line for line in self.challenges if line not in own])
+            there = set(best.lines)
+            data = with_lines(data, [line for line in self.challenges if line not in there])
         return [Effect(Step.FORWARD, -1, best.status, data)]
 
 
