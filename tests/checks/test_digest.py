@@ -113,12 +113,20 @@ def test_it_is_a_check() -> None:
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE", "BYE", "MESSAGE", "SUBSCRIBE", "PRACK", "UPDATE", "OPTIONS", "XYZ"])
 def test_every_method_that_claims_a_local_identity_is_challenged(method: str) -> None:
     scene = Scene()
-    verdict = scene.ask(method=method)
+    verdict = scene.ask(method=method, uri="sip:bob@example.org")
     refused(verdict, "AUTH_NO_CREDENTIALS")
     assert verdict.realm == "example.org"
     assert verdict.values[0].startswith('Digest realm="example.org", nonce="')
     assert verdict.values[0].endswith('", algorithm=MD5, qop="auth"')
     assert scene.causes() == [], "the first question of every phone is no failure"
+
+
+def test_a_ping_of_ourselves_is_answered_under_any_name() -> None:
+    assert Scene().ask(method="OPTIONS", uri="sip:example.org") is PASS
+    for uri in ("sip:bob@example.org", "sip:elsewhere.example", "sip:example.org;maddr=198.51.100.7"):
+        assert isinstance(Scene().ask(method="OPTIONS", uri=uri), Challenge)
+    through = make_request("OPTIONS", "sip:example.org", extra=("Route: <sip:elsewhere.example;lr>",))
+    assert isinstance(Scene().digest.check(make_context(through)), Challenge)
 
 
 def test_our_bare_address_is_a_local_identity_in_the_realm_of_the_site() -> None:
@@ -490,9 +498,9 @@ def test_challenges_are_not_remembered() -> None:
     scene = Scene()
     nonces = {scene.challenge() for _ in range(200)}
     assert len(nonces) == 200
-    assert (len(scene.digest._ledger), len(scene.digest._logins)) == (0, 0)
+    assert (len(scene.digest._challenges.ledger), len(scene.digest._logins)) == (0, 0)
     scene.says(scene.answer(password="x"))
-    assert (len(scene.digest._ledger), len(scene.digest._logins)) == (0, 0)
+    assert (len(scene.digest._challenges.ledger), len(scene.digest._logins)) == (0, 0)
 
 
 def test_what_a_full_ledger_forgot_is_stale() -> None:
@@ -507,7 +515,7 @@ def test_what_a_full_ledger_forgot_is_stale() -> None:
 def test_clear_passwords_are_not_kept() -> None:
     scene = Scene()
     scene.says(scene.answer())
-    (login,) = scene.digest._logins.values()
+    (login,) = scene.digest._logins._kept.values()
     assert b"wonder" not in b"".join(login.ha1.values())
     assert "secrets hidden" in repr(login)
 

@@ -1,6 +1,5 @@
 """Who is calling?   Whoever claims an identity of ours proves it by digest (RFC 3261 section 22, RFC 7616, RFC 8760)."""
 
-from collections import OrderedDict
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final, final
 
@@ -12,8 +11,6 @@ from zope.interface import implementer
 from ..api import (
     PASS,
     BackendDown,
-    Caller,
-    Challenge,
     ConfigError,
     ICaller,
     IRequestCheck,
@@ -27,29 +24,18 @@ from ..api import (
 )
 from ..api.events import AuthFailed, BackendFailed, BackendRecovered
 from ..api.house import House
-from ..guard.nonce import RANDOM, Ledger, Mint, Nonce, Spent
+from ..guard.nonce import Nonce
 from ..sip import names
-from ..sip.digest import (
-    ALGORITHMS,
-    AUTH,
-    AUTH_INT,
-    BASES,
-    HAS_SHA_512_256,
-    NOBODYS,
-    QOPS,
-    SHA_512_256,
-    SIPDigest,
-    ha1_of,
-    verify,
-)
-from ..sip.fields.auth import MOST_HEADERS, OTHER_SCHEME, DigestCredentials, challenge_ends, parse_credentials
+from ..sip.digest import ALGORITHMS, BASES, HAS_SHA_512_256, QOPS, SHA_512_256, SIPDigest, verify
+from ..sip.fields.auth import MOST_HEADERS, OTHER_SCHEME, DigestCredentials, parse_credentials
 from ..sip.uri import parse_uri
+from .challenges import Challenges, Offer
+from .logins import NOBODY, Logins
+from .route import for_ourselves
 
 AUTH_NO_CREDENTIALS: Final = "AUTH_NO_CREDENTIALS"
 AUTH_USER_UNKNOWN: Final = "AUTH_USER_UNKNOWN"
 AUTH_INVALID_PASSWORD: Final = "AUTH_INVALID_PASSWORD"  # noqa: S105
-AUTH_STALE_NONCE: Final = "AUTH_STALE_NONCE"
-AUTH_NONCE_REUSED: Final = "AUTH_NONCE_REUSED"
 AUTH_NONCE_UNKNOWN: Final = "AUTH_NONCE_UNKNOWN"
 AUTH_DOWNGRADE: Final = "AUTH_DOWNGRADE"
 AUTH_WRONG_URI: Final = "AUTH_WRONG_URI"
@@ -57,47 +43,7 @@ AUTH_ERROR: Final = "AUTH_ERROR"
 
 ANY_REALM: Final = "*"
 _URI_MODES: Final = ("equivalent", "strict", "off")
-_RANDOM_AT_ONCE: Final = 64
 _CREDENTIALS: Final = (names.AUTHORIZATION, names.PROXY_AUTHORIZATION)
-_NOTHING: Final = ()
-
-
-@final
-class _Offer:
-    """What one realm is challenged with, printed but for the nonce."""
-
-    __slots__ = ("algorithms", "ends", "mask", "realm")
-
-    def __init__(self, realm: str, algorithms: tuple[str, ...], qops: tuple[str, ...]) -> None:
-        self.realm = realm
-        self.ends = tuple(challenge_ends(realm, algorithm, ",".join(qops)) for algorithm in algorithms)
-        self.algorithms = sum(ALGORITHMS[algorithm] for algorithm in algorithms)
-        self.mask = self.algorithms | sum(QOPS[qop] for qop in qops)
-
-    def values(self, nonce: str, stale: bool) -> tuple[str, ...]:
-        """The challenges' values, in the order of the algorithms."""
-        if stale:
-            return tuple([head + nonce + tail + ", stale=true" for head, tail in self.ends])
-        return tuple([head + nonce + tail for head, tail in self.ends])
-
-
-@final
-class _Login:
-    """A login that is remembered: the HA1s and the Pass that goes with them, for `until`."""
-
-    __slots__ = ("ha1", "passes", "until")
-
-    def __init__(self, until: float, ha1: dict[str, bytes], passes: Pass) -> None:
-        self.until = until
-        self.ha1 = ha1
-        self.passes = passes
-
-    def __repr__(self) -> str:
-        return f"_Login({self.passes!r}, secrets hidden)"
-
-
-# Stands in where no login is remembered; its sums are done and thrown away.
-_NOBODY: Final = _Login(0.0, NOBODYS, PASS)
 
 
 @final
@@ -134,7 +80,7 @@ class Digest:
             raise ConfigError("Digest() has no accounts; write Digest({'example.org': SQLAccounts('subscribers.db')})")
         self._accounts = dict(accounts)
         self._algorithms = _known("algorithms", tuple(algorithms), ALGORITHMS)
-        self._qops = _known("qop", tuple(word.strip() for word in qop.split(",")), QOPS)
+        qops = _known("qop", tuple(word.strip() for word in qop.split(",")), QOPS)
         if check_digest_uri not in _URI_MODES:
             raise ConfigError(f"check_digest_uri={check_digest_uri!r} is not known; use one of {', '.join(_URI_MODES)}")
         for option, value, least in (
@@ -148,20 +94,14 @@ class Digest:
         ):
             if value < least:
                 raise ConfigError(f"{option}={value} is too little for Digest; give {least} or more")
-        self._qop_required = qop_required
-        self._expire = nonce_expire
-        self._drift = nonce_auth_max_drift
+        self._challenges = Challenges(
+            self._algorithms, qops, qop_required, nonce_expire, nonce_auth_max_drift, most_nonces
+        )
+        self._logins = Logins(self._algorithms, remember, most_logins)
         self._uri_mode = check_digest_uri
-        self._remember = remember
         self._timeout = timeout
         self._retry_after = retry_after
-        self._most_logins = most_logins
-        self._offers: dict[str, _Offer] = {}
-        self._logins: OrderedDict[tuple[str, str], _Login] = OrderedDict()
-        self._ledger = Ledger(most_nonces, nonce_expire + nonce_auth_max_drift)
         self._down: set[str] = set()
-        self._dice = b""
-        self._mint: Mint | None = None
         self._portal: Portal | None = None
         self._house: Any = None
 
@@ -184,8 +124,7 @@ class Digest:
                 attach = getattr(backend, "attach", None)
                 if attach is not None:
                     attach(house)
-        self._offers = {realm: _Offer(realm, self._algorithms, self._qops) for realm in realms}
-        self._mint = Mint([house.secret])
+        self._challenges.attach(realms, house.secret, house.random)
         self._portal = house.portal(self._accounts)
         self._house = house
 
@@ -203,8 +142,7 @@ class Digest:
 
     def forget(self, realm: str, auth_id: str) -> None:
         """Forget a remembered login, when its account was changed or removed."""
-        self._logins.pop((realm, auth_id), None)
-        self._logins.pop((realm, f"{auth_id}@{realm}"), None)
+        self._logins.forget(realm, auth_id)
 
     def check(self, context: RequestContext) -> Verdict | Coroutine[Any, Any, Verdict]:
         """Pass with the Caller, a Challenge, 400 for credentials that cannot be read, 500 when a backend is down.
@@ -215,74 +153,57 @@ class Digest:
         if OurDialog in facts or TrustedPeer in facts:
             return PASS
         request = context.request
+        if request.method == "OPTIONS" and for_ourselves(context):
+            # "Are you there?" gets its answer under any name, as from strangers: sipsak and monitors use ours.
+            return PASS
         claimed = request.to if request.method == "REGISTER" else request.from_
         host = claimed.uri.host
         if not host or not context.site.is_local(host):
             return PASS
-        offer = self._offers.get(context.site.realm_for(host))
+        challenges = self._challenges
+        offer = challenges.offers.get(context.site.realm_for(host))
         if offer is None:
             raise ConfigError(f"Digest was never attached to a site with the domain {host}")
         ids = request.ids
         if ids.find(names.AUTHORIZATION) < 0 and ids.find(names.PROXY_AUTHORIZATION) < 0:
-            return self._challenge(context, offer, False, AUTH_NO_CREDENTIALS)
+            return challenges.challenge(offer, context.now, False, AUTH_NO_CREDENTIALS)
         best, best_algorithm, best_nonce = None, 0, None
         refused = AUTH_NO_CREDENTIALS
         seen = 0
         for header in _CREDENTIALS:
-            values = request.values(header) if ids.find(header) >= 0 else _NOTHING
-            for value in values:
+            if ids.find(header) < 0:
+                continue
+            for value in request.values(header):
                 seen += 1
-                if seen > MOST_HEADERS:
-                    return self._malformed(context, offer, "too many headers with credentials")
-                fields = parse_credentials(value)
+                fields = parse_credentials(value) if seen <= MOST_HEADERS else "too many headers with credentials"
                 if isinstance(fields, str):
                     if fields == OTHER_SCHEME:
                         continue
-                    return self._malformed(context, offer, fields)
+                    self._tell(context, offer, AUTH_ERROR, "")
+                    return Reply(400, "Malformed credentials", why=f"{AUTH_ERROR}: {fields}")
                 if fields.realm != offer.realm:
                     continue
-                nonce = self._mint.read(fields.nonce, offer.realm)  # type: ignore[union-attr]
-                if not isinstance(nonce, Nonce):
-                    refused = AUTH_NONCE_UNKNOWN
-                    self._tell(context, offer, refused, fields.username)
-                    continue
-                algorithm = self._algorithm(fields, nonce.mask)
+                nonce = challenges.read(fields)
+                algorithm = 0 if nonce is None else challenges.algorithm(fields, nonce.mask)
                 if not algorithm:
-                    refused = AUTH_DOWNGRADE
+                    refused = AUTH_NONCE_UNKNOWN if nonce is None else AUTH_DOWNGRADE
                     self._tell(context, offer, refused, fields.username)
                 elif algorithm > best_algorithm:
                     best, best_algorithm, best_nonce = fields, algorithm, nonce
         if best is None or best_nonce is None:
-            return self._challenge(context, offer, False, refused)
+            return challenges.challenge(offer, context.now, False, refused)
         if self._uri_mode != "off" and not self._is_same_uri(context, best.uri):
             self._tell(context, offer, AUTH_WRONG_URI, best.username)
             return Reply(400, "Digest URI does not match", why=AUTH_WRONG_URI)
         # The sums are done whether or not a login is remembered.  If they do not come out, the backend has the last word:
         # the password may be a new one, and a wrong one takes as long as an unknown subscriber.
-        login = self._logins.get((offer.realm, best.username), _NOBODY)
+        login = self._logins.find(offer.realm, best.username)
         ha1 = login.ha1.get(BASES[best_algorithm])
         if ha1 is not None:
-            body = request.body
-            right = verify(best_algorithm, ha1, best, request.method.encode(), body)
-            if right and login is not _NOBODY and context.now < login.until:
+            right = verify(best_algorithm, ha1, best, request.method.encode(), request.body)
+            if right and login is not NOBODY and context.now < login.until:
                 return self._accept(context, offer, best, best_nonce, login.passes)
         return self._ask(context, offer, best, best_algorithm, best_nonce)
-
-    def _algorithm(self, fields: DigestCredentials, mask: int) -> int:
-        """The bit of the algorithm that the credentials use, if it and their qop were offered with this nonce; else 0."""
-        offered = mask & ~(AUTH | AUTH_INT)
-        if fields.algorithm:
-            algorithm = ALGORITHMS.get(fields.algorithm, 0)
-        elif offered & (offered - 1):
-            algorithm = ALGORITHMS["MD5"]
-        else:
-            # Only one was offered: whoever leaves the name out can mean no other.
-            algorithm = offered
-        if not algorithm & offered:
-            return 0
-        if fields.qop:
-            return algorithm if QOPS.get(fields.qop, 0) & mask else 0
-        return 0 if self._qop_required else algorithm
 
     def _is_same_uri(self, context: RequestContext, raw: bytes) -> bool:
         asked = context.request.uri
@@ -306,21 +227,13 @@ class Digest:
             and context.site.is_local(asked.host)
         )
 
-    def _accept(self, context: RequestContext, offer: _Offer, fields: DigestCredentials, nonce: Nonce, passes: Pass) -> Verdict:
+    def _accept(self, context: RequestContext, offer: Offer, fields: DigestCredentials, nonce: Nonce, passes: Pass) -> Verdict:
         """The digest is right: only now does the nonce's age count and is its count spent."""
-        age = context.now - nonce.at
-        if age > self._expire or age < -self._drift:
-            self._tell(context, offer, AUTH_STALE_NONCE, fields.username)
-            return self._challenge(context, offer, True, AUTH_STALE_NONCE)
-        spent = self._ledger.spend(fields.nonce, nonce.at, fields.nc, context.now)
-        if spent == Spent.FRESH:
-            return passes
-        why = AUTH_NONCE_REUSED if spent == Spent.SEEN else AUTH_STALE_NONCE
-        self._tell(context, offer, why, fields.username)
-        return self._challenge(context, offer, True, why)
+        why = self._challenges.spend(fields, nonce, context.now)
+        return self._refuse(context, offer, why, fields.username, True) if why else passes
 
     async def _ask(
-        self, context: RequestContext, offer: _Offer, fields: DigestCredentials, algorithm: int, nonce: Nonce
+        self, context: RequestContext, offer: Offer, fields: DigestCredentials, algorithm: int, nonce: Nonce
     ) -> Verdict:
         request = context.request
         credentials = SIPDigest(fields, algorithm, request.method.encode(), request.body)
@@ -331,8 +244,10 @@ class Digest:
         try:
             _, caller, _ = await waiting
         except UnknownSubscriber:
+            self._recovered(offer)
             return self._refuse(context, offer, AUTH_USER_UNKNOWN, fields.username)
         except UnauthorizedLogin:
+            self._recovered(offer)
             return self._refuse(context, offer, AUTH_INVALID_PASSWORD, fields.username)
         except BackendDown as error:
             return self._unavailable(offer, str(error))
@@ -340,62 +255,34 @@ class Digest:
             return self._unavailable(offer, f"no answer within {self._timeout:g} seconds")
         self._recovered(offer)
         passes = Pass(caller)
-        self._keep(context.now, caller, credentials, passes)
+        self._logins.keep(credentials, passes, context.now)
         return self._accept(context, offer, fields, nonce, passes)
 
-    def _keep(self, now: float, caller: Caller, credentials: SIPDigest, passes: Pass) -> None:
-        fields, account = credentials.fields, credentials.account
-        if not self._remember or account is None:
-            return
-        # HA1s only: a clear text is not kept.
-        ha1 = {base: ha1_of(account, bit, fields.username, fields.realm) for bit, base in self._bases().items()}
-        key = (fields.realm, fields.username)
-        self._logins.pop(key, None)
-        if len(self._logins) >= self._most_logins:
-            self._logins.popitem(last=False)
-        self._logins[key] = _Login(now + self._remember, {base: value for base, value in ha1.items() if value}, passes)
-
-    def _bases(self) -> dict[int, str]:
-        return {ALGORITHMS[name]: BASES[ALGORITHMS[name]] for name in self._algorithms}
-
-    def _challenge(self, context: RequestContext, offer: _Offer, stale: bool, why: str) -> Challenge:
-        dice = self._dice
-        if not dice:
-            dice = self._house.random(RANDOM * _RANDOM_AT_ONCE)
-        self._dice = dice[RANDOM:]
-        nonce = self._mint.mint(context.now, dice[:RANDOM], offer.realm, offer.mask)  # type: ignore[union-attr]
-        return Challenge(offer.realm, stale, offer.values(nonce, stale), why)
-
-    def _refuse(self, context: RequestContext, offer: _Offer, why: str, auth_id: str) -> Verdict:
-        """The same to see from outside, whatever the cause."""
-        self._recovered(offer)
+    def _refuse(self, context: RequestContext, offer: Offer, why: str, auth_id: str, stale: bool = False) -> Verdict:
+        """Ask again, which looks the same from outside whatever the cause."""
         self._tell(context, offer, why, auth_id)
-        return self._challenge(context, offer, False, why)
+        return self._challenges.challenge(offer, context.now, stale, why)
 
-    def _malformed(self, context: RequestContext, offer: _Offer, why: str) -> Verdict:
-        self._tell(context, offer, AUTH_ERROR, "")
-        return Reply(400, "Malformed credentials", why=f"{AUTH_ERROR}: {why}")
-
-    def _tell(self, context: RequestContext, offer: _Offer, cause: str, auth_id: str) -> None:
+    def _tell(self, context: RequestContext, offer: Offer, cause: str, auth_id: str) -> None:
         request = context.request
         call_id = request.call_id.decode("utf-8", "replace")
         self._house.tell(AuthFailed(cause, auth_id, offer.realm, context.source, context.transport, request.method, call_id))
 
-    def _unavailable(self, offer: _Offer, error: str) -> Verdict:
+    def _unavailable(self, offer: Offer, error: str) -> Verdict:
         backend = self._called(offer)
         if backend not in self._down:
             self._down.add(backend)
             self._house.tell(BackendFailed(backend, error))
         return Reply(500, "", (("Retry-After", str(self._retry_after)),), why=f"{AUTH_ERROR}: {backend}: {error}")
 
-    def _recovered(self, offer: _Offer) -> None:
+    def _recovered(self, offer: Offer) -> None:
         if self._down:
             backend = self._called(offer)
             if backend in self._down:
                 self._down.discard(backend)
                 self._house.tell(BackendRecovered(backend))
 
-    def _called(self, offer: _Offer) -> str:
+    def _called(self, offer: Offer) -> str:
         given = self._accounts.get(offer.realm, self._accounts.get(ANY_REALM))
         return ", ".join(getattr(backend, "name", "") or type(backend).__name__ for backend in _backends(given))
 
