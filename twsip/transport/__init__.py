@@ -1,0 +1,7 @@
+"""Flows: where bytes come from and where they go (RFC 3261 section 18)."""
+
+from .flows import Transports
+from .turns import Receiver
+from .words import TCP, TLS, UDP, Listener
+
+__all__ = ["TCP", "TLS", "UDP", "Listener", "Receiver", "Transports"]
