@@ -74,6 +74,7 @@ class Engine:
         self._dice = b""
         self._rolled = 0
         self._mark_key = key_from(secret)
+        self.loop_key = key_from(b"loop" + secret)
         self._tags = b"tw" + random(8).hex().encode()
         self._counts: dict[str, int] = {}
 

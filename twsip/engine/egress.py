@@ -68,8 +68,8 @@ class Branch:
                 self.destinations = iter((Destination(flow.transport, flow.host, flow.port),))
                 self.next(flow)
                 return
-            if not target.flow_id.startswith("UDP"):
-                # The connection it registered over is gone, and nothing else reaches a client behind NAT.
+            if not target.flow_id.startswith(("UDP", f"{target.flow_id[:3]} {target.uri.host.strip('[]')} ")):
+                # The connection it registered over is gone, and its Contact is not where it came from: nothing reaches it.
                 self._over(480, "the connection of the binding is gone")
                 return
         found = engine.resolver.locate(self.relaying.hop(target))

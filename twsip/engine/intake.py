@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 _PASS: Final = Pass
 
 
+def _nobody(context: RequestContext) -> Reply:
+    """The answer when no handler took the request: ours but unknown (in a dialog that we do not have: §12.2.2), or not ours."""
+    status = 403
+    if context.target_local:
+        status = 481 if context.request.in_dialog else 404
+    return Reply(status, why="no handler took it")
+
+
 @final
 class Intake:
     """Asks the request checks in their order, then the handlers until one answers."""
@@ -121,8 +129,7 @@ class Intake:
             else:
                 self.engine.waiting.run(self._handle_later(context, key, transaction, at, answer))
             return
-        status = 404 if context.target_local else 403
-        self.engine.outcome.refuse(context, transaction, "engine", Reply(status, why="no handler took it"), key)
+        self.engine.outcome.refuse(context, transaction, "engine", _nobody(context), key)
 
     async def _handle_later(
         self, context: RequestContext, key: bytes, transaction: ServerTransaction | None, at: int, answer: Any
@@ -134,7 +141,7 @@ class Intake:
             while found is None:
                 at += 1
                 if at == len(handlers.names):
-                    found = Reply(404 if context.target_local else 403, why="no handler took it")
+                    found = _nobody(context)
                     break
                 name = handlers.names[at]
                 found = handlers.ask(at, context)

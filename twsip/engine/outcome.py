@@ -115,7 +115,7 @@ class Outcome:
         if request.max_forwards == 0:
             self.refuse(context, transaction, "engine", Reply(483), key)
             return
-        mark = fingerprint(request, routed.uri)
+        mark = fingerprint(request, routed.uri, self.engine.loop_key)
         if is_loop(request, mark):
             self.refuse(context, transaction, "engine", Reply(482), key)
             return

@@ -1,5 +1,6 @@
 """Live transactions: the cellar's machines, and the carrying out of what they ask (RFC 3261 section 17)."""
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from ..api.context import Flow
@@ -26,6 +27,9 @@ _ACK: Final = Input.ACK
 _TRANSPORT_ERROR: Final = Input.TRANSPORT_ERROR
 _COMPLETED: Final = State.COMPLETED
 _TIMER_INPUTS: Final = tuple(Input)
+
+
+NEWEST: Final = 256
 
 
 class ServerUser(Protocol):
@@ -260,8 +264,15 @@ class Table:
                     del self._on_flow[flow.id]
 
     def on_flow(self, flow: Any) -> list[ClientTransaction]:
-        """The client transactions whose requests went over this stream."""
-        return list(self._on_flow.get(flow.id, ()))
+        """The client transactions whose requests went over this flow.
+
+        Of a datagram's flow nobody keeps a list; what the kernel refuses was sent a moment ago, so it is looked for
+        among the newest.
+        """
+        if flow.reliable:
+            return list(self._on_flow.get(flow.id, ()))
+        newest = islice(reversed(self.clients.values()), NEWEST)
+        return [one for one in newest if one.flow.host == flow.host and one.flow.port == flow.port]
 
     def clear(self) -> None:
         """Forget them all."""

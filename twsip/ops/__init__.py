@@ -1,0 +1,9 @@
+"""The room that listens: logs, counters, the operator's socket and readiness.  Nothing listens to it."""
+
+from .admin import Admin, Failed
+from .counters import Counters
+from .log import Log
+from .methods import Methods
+from .ready import systemd
+
+__all__ = ["Admin", "Counters", "Failed", "Log", "Methods", "systemd"]

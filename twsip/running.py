@@ -1,0 +1,285 @@
+"""A site while it runs: joins engine, transports, stores and readers, and starts and stops them in order."""
+
+import ipaddress
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+
+from .api import ConfigError, Event, IBindings, Teller, TwsipError
+from .api.events import Started
+from .cred import portal_for
+from .engine import Engine
+from .ops import Admin, Counters, Log, Methods, systemd
+from .sip.fields.auth import ours
+from .stores import Subscribers
+from .tap import stop_with_a_sentence
+from .transport import Transports
+from .transport.words import bracketed
+
+if TYPE_CHECKING:
+    from .site import Site
+
+MOST_ADDRESSES: Final = 1024
+ADDRESSES_KEPT: Final = 60.0
+USUAL_PORTS: Final = (5060, 5061)
+WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104  compared with, never bound
+_log = Logger(namespace="twsip")
+
+
+class Names:
+    """Which names and addresses are the site's own (`api.context.Domains`).
+
+    Behind a listener on all addresses every address of this machine is ours; the kernel is asked, once a minute.
+    """
+
+    def __init__(self, name: str, domains: Sequence[str], also: Sequence[str], listen: Sequence[Any], now: Callable[[], float]):
+        self.domains = (name, *domains)
+        self._now = now
+        self._everywhere = any(one.host in WILDCARDS for one in listen)
+        self._declared = frozenset((*self.domains, *also))
+        advertised = [_host_only(one.advertise).lower() for one in listen if one.advertise]
+        self._ours = frozenset((*advertised, *(bracketed(one.host) for one in listen if one.host not in WILDCARDS)))
+        self._realms = {domain: domain for domain in self.domains}
+        self.ports = {one.port for one in listen if one.port}
+        self._asked: dict[str, bool] = {}
+        self._asked_at = 0.0
+
+    def is_local(self, host: str, port: int = 0) -> bool:
+        """Whether the host is ours; with a port (0 is none given) only if we listen on that.
+
+        The site's own names are also meant with SIP's usual ports: DNS may lead those to other ones (RFC 3263).
+        """
+        if host in self._declared:
+            return not port or port in self.ports or port in USUAL_PORTS
+        if port and port not in self.ports:
+            return False
+        if host in self._ours:
+            return True
+        return self._everywhere and (host[:1].isdigit() or host[:1] == "[") and self._is_of_this_machine(host)
+
+    def realm_for(self, host: str) -> str:
+        """The digest realm for this domain: itself, or the site's name for its addresses and other names."""
+        return self._realms.get(host, self.domains[0])
+
+    def _is_of_this_machine(self, literal: str) -> bool:
+        now = self._now()
+        if len(self._asked) >= MOST_ADDRESSES or not 0.0 <= now - self._asked_at < ADDRESSES_KEPT:
+            self._asked.clear()
+            self._asked_at = now
+        known = self._asked.get(literal)
+        if known is None:
+            known = self._asked[literal] = _can_be_bound(literal.strip("[]"))
+        return known
+
+
+def _can_be_bound(literal: str) -> bool:
+    try:
+        address = ipaddress.ip_address(literal)
+    except ValueError:
+        return False
+    if address.is_multicast or str(address) == "255.255.255.255":
+        return False
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+            probe.bind((literal, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _host_only(hostport: str) -> str:
+    if hostport.startswith("["):
+        return hostport.partition("]")[0] + "]"
+    return bracketed(hostport) if hostport.count(":") > 1 else hostport.partition(":")[0]
+
+
+class Ears:
+    """Tells every reader; one that raises is told nothing more, and the log says so once."""
+
+    def __init__(self, readers: Iterable[Any]) -> None:
+        self._readers = tuple(readers)
+
+    def tell(self, event: Event) -> None:
+        """Pass one event on."""
+        for reader in self._readers:
+            try:
+                reader.told(event)
+            # A reader may be somebody else's; a broken one must not break the request that it hears of.
+            except Exception:
+                _log.failure("the reader {reader} broke and is told nothing more", reader=type(reader).__name__)
+                self._readers = tuple(one for one in self._readers if one is not reader)
+
+
+class Home:
+    """What parts that ask for it are given (`api.house.House`)."""
+
+    def __init__(self, domains: Names, tell: Teller, bindings: IBindings | None, secret: bytes, reactor: Any) -> None:
+        self.domains = domains
+        self.tell = tell
+        self.bindings = bindings
+        self.secret = secret
+        self.reactor = reactor
+        self.now: Callable[[], float] = time.time
+        self.random: Callable[[int], bytes] = os.urandom
+        self.portal = portal_for
+
+
+class Running(Service):
+    """One site as a Twisted service.  Ports are bound while privileged, files are opened after that.
+
+    What fails at the start raises ConfigError; its sentence is all that is then shown.
+    """
+
+    def __init__(self, site: "Site", reactor: Any = None) -> None:
+        self.site = site
+        self._reactor = reactor
+        self.engine: Any = None
+        self.transports: Any = None
+        self.counters = Counters()
+        self.home: Home | None = None
+        self._log = Log()
+        self._admin: Any = None
+        self._people: Subscribers | None = None
+
+    def order(self) -> list[str]:
+        """What runs, numbered."""
+        return self.site.order()
+
+    def privilegedStartService(self) -> None:
+        """Make the engine and bind every port."""
+        with _Sentence():
+            self._bind()
+
+    def startService(self) -> None:
+        """Open stores, give every part what it asks for, and begin."""
+        with _Sentence():
+            self._bind()
+            self._open()
+        super().startService()
+        # Not before the reactor runs: until then a SIGTERM would end us without a goodbye.
+        self._reactor.callWhenRunning(self._ready)
+
+    def _ready(self) -> None:
+        assert self.home is not None
+        places = tuple(f"{scheme} {bracketed(host)}:{port}" for scheme, host, port in self.transports.listening)
+        self.home.tell(Started(self.site.name, places))
+        systemd("READY=1")
+
+    def _bind(self) -> None:
+        if self.engine is not None:
+            return
+        site = self.site
+        if self._reactor is None:
+            # Not sooner: twistd --reactor must have had its say.
+            from twisted.internet import reactor
+
+            self._reactor = reactor
+        ears = Ears([self.counters, self._log, *site.readers])
+        names = Names(site.name, site.domains, site.also, site.listen, time.time)
+        self.home = home = Home(names, ears.tell, site.bindings, site.secret_bytes(), self._reactor)
+        self.engine = Engine(
+            name=site.name,
+            domains=names,
+            ingress=site.ingress,
+            requests=site.requests,
+            handlers=site.handlers,
+            destinations=site.destinations,
+            resolver=site.resolver,
+            bindings=site.bindings,
+            consumed=lambda value: ours(value, names.domains),
+            tell=home.tell,
+            clock=self._reactor,
+            now=home.now,
+            random=home.random,
+            secret=home.secret,
+            timers=site.timers,
+        )
+        self.transports = Transports(site.listen, self.engine, self._reactor, home.tell, now=home.now)
+        self.engine.transports = self.transports
+        self.transports.start()
+
+    def _open(self) -> None:
+        site, home = self.site, self.home
+        assert home is not None
+        home.domains.ports = {port for _, _, port in self.transports.listening}
+        # First of all, because it makes the tables that accounts then look at.
+        self._people = Subscribers(site.subscribers) if site.subscribers else None
+        opened = getattr(site.bindings, "open", None)
+        if opened is not None:
+            opened()
+        for part in (*self._parts(), *site.readers, self._log):
+            attach = getattr(part, "attach", None)
+            if attach is not None:
+                attach(home)
+        self.engine.start()
+        if site.control:
+            self._admin = self._listen_to_operators(home)
+
+    def _parts(self) -> tuple[Any, ...]:
+        site = self.site
+        return (site.bindings, site.resolver, *site.ingress, *site.requests, *site.handlers, *site.destinations)
+
+    def _listen_to_operators(self, home: Home) -> Any:
+        site = self.site
+        methods = Methods(
+            site.name,
+            now=home.now,
+            tell=home.tell,
+            bindings=site.bindings,
+            people=self._people,
+            order=site.order,
+            listening=lambda: list(self.transports.listening),
+            counts=lambda: {**self.engine.counts(), **self.counters.counts()},
+        )
+        # The mode is also set by umask: between bind and chmod nobody else may slip in.
+        mask = os.umask(0o117)
+        try:
+            return self._reactor.listenUNIX(site.control, Admin(methods.by_name()), mode=0o660, wantPID=1)
+        except (CannotListenError, OSError) as error:
+            why = getattr(error, "socketError", error)
+            raise ConfigError(
+                f"the control socket {site.control} cannot be made: {why}; is another twsip running, or its folder missing?"
+            ) from error
+        finally:
+            os.umask(mask)
+
+    def stopService(self) -> "Deferred[Any]":
+        """Stop in the order opposite to the start; fires when everything is closed."""
+        super().stopService()
+        systemd("STOPPING=1")
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        if self._admin is not None:
+            await maybeDeferred(self._admin.stopListening)
+        if self._people is not None:
+            self._people.close()
+        if self.engine is not None:
+            await maybeDeferred(self.engine.stop)
+        if self.transports is not None:
+            await maybeDeferred(self.transports.stop)
+        for part in reversed(self._parts()):
+            close = getattr(part, "close", None)
+            if close is not None:
+                await maybeDeferred(close)
+
+
+class _Sentence:
+    """Makes any expected failure of the start a ConfigError, and sees to it that twistd shows its sentence only."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, TwsipError | OSError):
+            stop_with_a_sentence()
+            if not isinstance(error, ConfigError):
+                raise ConfigError(str(error)) from error
