@@ -252,3 +252,12 @@ def test_a_message_answered_twice_is_answered_once_upstream() -> None:
     street.hears(answer(sent, 200), "198.51.100.1", 5070)
     street.hears(answer(sent, 200), "198.51.100.1", 5070)
     assert street.says() == ["192.0.2.9:5060 200"]
+
+
+def test_a_datagram_that_the_kernel_refuses_fails_over_at_once() -> None:
+    street = Street(bindings=Bob(("sip:bob@pair.example.net", 1.0)))
+    street.resolver.twins["pair.example.net"] = ["198.51.100.7", "198.51.100.8"]
+    street.hears(invite())
+    street.sent()
+    street.engine.flow_broke(street.flow("UDP", "198.51.100.7", 5060), "Network is unreachable")
+    assert street.says() == ["198.51.100.8:5060 INVITE"]
