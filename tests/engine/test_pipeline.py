@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import FakeFlow
-from twsip.api import Arrival, Destination, Drop, Event, Pass, Reply
+from tests.helpers import FakeFlow, make_context, make_request
+from twsip.api import PASS, Arrival, Destination, Drop, Event, Pass, Reply
 from twsip.api.events import CheckBroke
 from twsip.engine.pipeline import Broke, Pipeline, name_of
 
@@ -83,19 +83,38 @@ def test_a_part_must_have_what_it_is_asked() -> None:
         Pipeline([NoOpenRelay()], "check", lambda event: None)
 
 
-def test_ask_gives_the_answer_or_broke_and_tells_once() -> None:
-    line, events = pipeline(Part(5), Part(ValueError("no"), "bad"))
-    assert line.names == ("part", "bad")
-    assert line.ask(0, 1, 2) == 5
-    with pytest.raises(Broke):
-        line.ask(1)
+def test_checks_run_until_one_does_not_pass_and_their_facts_are_kept() -> None:
+    context = make_context(make_request("OPTIONS"))
+    line, events = pipeline(Part(Pass("fact")), Part(Pass()), Part(Drop("no")), Part(Pass()))
+    at, verdict = line.check(context, 0)
+    assert (at, repr(verdict)) == (2, "Drop('no')")
+    assert context.facts.get(str) == "fact"
+    assert [type(one).__name__ for one in context.trace] == ["Pass", "Pass", "Drop"]
+    assert line.check(context, 3) == (-1, PASS)
+    assert events == []
+
+
+def test_a_check_that_raises_is_broke_and_told_once() -> None:
+    context = make_context(make_request("OPTIONS"))
+    line, events = pipeline(Part(Pass()), Part(ValueError("no"), "bad"), Part(Pass()))
+    assert line.check(context, 0) == (1, Broke)
+    assert broke(events) == [("bad", "ValueError: no")]
+    assert len(context.trace) == 1
+
+
+def test_handlers_are_asked_until_one_answers_or_raises() -> None:
+    context = make_context(make_request("OPTIONS"))
+    line, events = pipeline(Part(None), Part(5), Part(ValueError("no"), "bad"))
+    assert line.handle(context, 0) == (1, 5)
+    assert line.handle(context, 2) == (2, Broke)
+    assert line.handle(context, 3) == (-1, None)
     assert broke(events) == [("bad", "ValueError: no")]
 
 
 def test_what_is_no_exception_of_the_part_goes_through() -> None:
     line, events = pipeline(Part(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        line.ask(0)
+        line.check(make_context(make_request("OPTIONS")), 0)
     assert events == []
 
 
@@ -108,8 +127,7 @@ def test_wait_is_the_same_for_an_answer_that_comes_later() -> None:
         return answer
 
     assert asyncio.run(line.wait(0, later(5))) == 5
-    with pytest.raises(Broke):
-        asyncio.run(line.wait(0, later(ValueError("no"))))
+    assert asyncio.run(line.wait(0, later(ValueError("no")))) is Broke
     assert broke(events) == [("slow", "ValueError: no")]
 
 

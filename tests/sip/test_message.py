@@ -3,7 +3,7 @@
 import pytest
 
 from twsip.sip import names
-from twsip.sip.message import Malformed, Request, Response
+from twsip.sip.message import Malformed, Message, Request, Response
 from twsip.sip.parser import parse
 
 
@@ -38,6 +38,13 @@ def test_values_in_any_spelling_and_order() -> None:
     assert [step.uri.text for step in routes] == ["sip:r1", "sip:r2", "sip:r3"]
     assert one.addresses(names.PATH) == []
     assert request("Contact: nonsense").addresses(names.CONTACT) is None
+
+
+def test_both_kinds_share_the_reading_of_lines() -> None:
+    one = request("Supported: path")
+    plain = Message(one.lines, one.ids, b"", one.via, one.call_id, one.cseq, one.method)
+    assert plain.tokens(names.SUPPORTED) == one.tokens(names.SUPPORTED) == [b"path"]
+    assert (plain.body, plain.via, plain.call_id, plain.cseq, plain.method) == (b"", one.via, b"c1", 7, "INVITE")
 
 
 def test_tokens() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from twsip.sip import names
 
-KNOWN = {names.full_name(header): header for header in range(1, 94) if header < 25 or header == 26 or header >= 64 and header != 85}
+KNOWN = {names.full_name(header): header for header in range(1, 94) if header < 25 or header == 26 or (header >= 64 and header != 85)}
 
 
 @pytest.mark.parametrize(("name", "header"), KNOWN.items())

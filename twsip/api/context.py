@@ -99,8 +99,8 @@ class RequestContext:
         """Whether the Request-URI, after Route preprocessing, names one of our domains or addresses."""
         self.routed: Routed | None = None
         """The request after Route preprocessing (RFC 3261 section 16.4): set by the engine for handlers."""
-        self.trace: list[tuple[str, object]] = []
-        """Every check's name and verdict so far, in order."""
+        self.trace: list[object] = []
+        """The verdicts of the request checks so far, in the tac file's order."""
 
     @property
     def method(self) -> str:

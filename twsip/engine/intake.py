@@ -1,5 +1,6 @@
 """A new request on its way through the checks and to a handler; synchronous until one of them has to wait."""
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ..api.answer import Relay
@@ -43,117 +44,82 @@ class Intake:
         if routed is None:
             self.engine.outcome.refuse(context, None, "engine", Reply(400, "Bad Route"), key)
             return
-        checks = self.requests
-        facts = context.facts
-        trace = context.trace
-        for at, name in enumerate(checks.names):
-            try:
-                verdict = checks.ask(at, context)
-            except Broke:
-                self.engine.outcome.refuse(context, None, name, Reply(500), key)
-                return
-            trace.append((name, verdict))
-            if type(verdict) is _PASS:
-                for fact in verdict.facts:
-                    facts.add(fact)
-            elif isinstance(verdict, Verdict):
-                self.engine.outcome.refuse(context, None, name, verdict, key)
-                return
-            else:
-                self._go_on_later(context, key, at, verdict, None)
-                return
-        self._handle(context, key, None)
+        self._go_on(context, key, None, 0)
 
-    def _go_on_later(self, context: RequestContext, key: bytes, at: int, answer: Any, handler_at: int | None) -> None:
-        """A check or handler waits, so from here on the request has a transaction that absorbs its repeats."""
-        if context.method == "ACK":
-            transaction = None
+    def _go_on(self, context: RequestContext, key: bytes, transaction: ServerTransaction | None, at: int) -> None:
+        """Ask the checks from number `at` on, then the handlers."""
+        at, verdict = self.requests.check(context, at)
+        if at < 0:
+            self._handle(context, key, transaction, 0)
+        elif verdict is Broke or isinstance(verdict, Verdict):
+            self._refuse(context, key, transaction, self.requests.names[at], verdict)
         else:
+            self._remember(context, key, transaction, self._check_later(context, key, at, verdict))
+
+    def _handle(self, context: RequestContext, key: bytes, transaction: ServerTransaction | None, at: int) -> None:
+        """Ask the handlers from number `at` on until one answers."""
+        at, answer = self.handlers.handle(context, at)
+        if at < 0:
+            self.engine.outcome.refuse(context, transaction, "engine", _nobody(context), key)
+        elif isinstance(answer, (Reply, Relay)):
+            self.engine.outcome.act(context, key, transaction, answer)
+        elif answer is Broke:
+            self._refuse(context, key, transaction, self.handlers.names[at], answer)
+        else:
+            self._remember(context, key, transaction, self._handle_later(context, key, at, answer))
+
+    def _refuse(
+        self, context: RequestContext, key: bytes, transaction: ServerTransaction | None, name: str, verdict: Any
+    ) -> None:
+        if verdict is Broke:
+            verdict = Reply(500)
+        self.engine.outcome.refuse(context, transaction, name, verdict, key)
+
+    def _remember(
+        self, context: RequestContext, key: bytes, transaction: ServerTransaction | None, waits: "Later"
+    ) -> None:
+        """Somebody waits, so from here on the request has a transaction that absorbs its repeats."""
+        if transaction is None and context.method != "ACK":
             transaction = self.engine.server_for(context.request, context.flow, key)
             if transaction is None:
+                waits.close()
                 return
             transaction.user = Undecided(self.engine, context, transaction)
             if transaction.invite:
                 transaction.respond(100, reply(context.request, 100))
-        if handler_at is None:
-            self.engine.waiting.run(self._check_later(context, key, transaction, at, answer))
-        else:
-            self.engine.waiting.run(self._handle_later(context, key, transaction, handler_at, answer))
+        self.engine.waiting.run(self._wait(waits, transaction))
 
-    async def _check_later(
-        self, context: RequestContext, key: bytes, transaction: ServerTransaction | None, at: int, answer: Any
-    ) -> None:
-        checks = self.requests
-        name = checks.names[at]
-        try:
-            verdict = await checks.wait(at, self.engine.waiting.patiently(answer))
-            context.trace[-1] = (name, verdict)
-            while True:
-                if type(verdict) is _PASS:
-                    for fact in verdict.facts:
-                        context.facts.add(fact)
-                else:
-                    if not isinstance(verdict, Verdict):
-                        checks.broke(at, TypeError(f"{verdict!r} is no verdict"))
-                        raise Broke
-                    self.engine.outcome.refuse(context, transaction, name, verdict, key)
-                    return
-                at += 1
-                if at == len(checks.names):
-                    break
-                name = checks.names[at]
-                verdict = checks.ask(at, context)
-                if not isinstance(verdict, Verdict):
-                    verdict = await checks.wait(at, self.engine.waiting.patiently(verdict))
-                context.trace.append((name, verdict))
-        except Broke:
-            self.engine.outcome.refuse(context, transaction, name, Reply(500), key)
-            return
-        self._handle(context, key, transaction)
+    async def _wait(self, waits: "Later", transaction: ServerTransaction | None) -> None:
+        (await waits)(transaction)
 
-    def _handle(self, context: RequestContext, key: bytes, transaction: ServerTransaction | None) -> None:
-        """Ask the handlers until one answers."""
-        handlers = self.handlers
-        for at, name in enumerate(handlers.names):
-            try:
-                answer = handlers.ask(at, context)
-            except Broke:
-                self.engine.outcome.refuse(context, transaction, name, Reply(500), key)
-                return
-            if answer is None:
-                continue
-            if isinstance(answer, (Reply, Relay)):
-                self.engine.outcome.act(context, key, transaction, answer)
-            elif transaction is None:
-                self._go_on_later(context, key, 0, answer, at)
-            else:
-                self.engine.waiting.run(self._handle_later(context, key, transaction, at, answer))
-            return
-        self.engine.outcome.refuse(context, transaction, "engine", _nobody(context), key)
+    async def _check_later(self, context: RequestContext, key: bytes, at: int, answer: Any) -> "Then":
+        verdict = await self.requests.wait(at, self.engine.waiting.patiently(answer))
+        if type(verdict) is _PASS:
+            context.trace[-1] = verdict
+            for fact in verdict.facts:
+                context.facts.add(fact)
+            return lambda transaction: self._go_on(context, key, transaction, at + 1)
+        if verdict is not Broke and not isinstance(verdict, Verdict):
+            self.requests.broke(at, TypeError(f"{verdict!r} is no verdict"))
+            verdict = Broke
+        name = self.requests.names[at]
+        return lambda transaction: self._refuse(context, key, transaction, name, verdict)
 
-    async def _handle_later(
-        self, context: RequestContext, key: bytes, transaction: ServerTransaction | None, at: int, answer: Any
-    ) -> None:
-        handlers = self.handlers
-        name = handlers.names[at]
-        try:
-            found = await handlers.wait(at, self.engine.waiting.patiently(answer))
-            while found is None:
-                at += 1
-                if at == len(handlers.names):
-                    found = _nobody(context)
-                    break
-                name = handlers.names[at]
-                found = handlers.ask(at, context)
-                if found is not None and not isinstance(found, (Reply, Relay)):
-                    found = await handlers.wait(at, self.engine.waiting.patiently(found))
-            if not isinstance(found, (Reply, Relay)):
-                handlers.broke(at, TypeError(f"{found!r} is no answer"))
-                raise Broke
-        except Broke:
-            self.engine.outcome.refuse(context, transaction, name, Reply(500), key)
-            return
-        self.engine.outcome.act(context, key, transaction, found)
+    async def _handle_later(self, context: RequestContext, key: bytes, at: int, answer: Any) -> "Then":
+        found = await self.handlers.wait(at, self.engine.waiting.patiently(answer))
+        if found is None:
+            return lambda transaction: self._handle(context, key, transaction, at + 1)
+        if isinstance(found, (Reply, Relay)):
+            return lambda transaction: self.engine.outcome.act(context, key, transaction, found)
+        if found is not Broke:
+            self.handlers.broke(at, TypeError(f"{found!r} is no answer"))
+        name = self.handlers.names[at]
+        return lambda transaction: self._refuse(context, key, transaction, name, Broke)
+
+
+Then = Callable[[ServerTransaction | None], None]
+"""What to do with the request's transaction once the answer is there."""
+Later = Coroutine[Any, Any, Then]
 
 
 @final

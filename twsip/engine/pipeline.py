@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from ..api.context import Arrival, RequestContext
 from ..api.events import CheckBroke, Teller
 from ..api.facts import Destination
-from ..api.verdict import Drop, Pass, Reply, Verdict
+from ..api.verdict import PASS, Drop, Pass, Reply, Verdict
 
 PASS_TYPE: Final = Pass
 
@@ -29,8 +29,8 @@ def name_of(part: object) -> str:
 
 
 @final
-class Broke(Exception):
-    """Somebody's check or handler raised; the operator was told already."""
+class Broke:
+    """What stands for an answer when somebody's check or handler raised; the operator was told already."""
 
 
 @final
@@ -42,24 +42,49 @@ class Pipeline:
         self.asks: tuple[Callable[..., Any], ...] = tuple(getattr(part, method) for part in parts)
         self._tell = tell
 
-    def ask(self, at: int, *args: object) -> Any:
-        """Ask part number `at`; what it raises becomes Broke.
+    def check(self, context: RequestContext, at: int) -> tuple[int, Any]:
+        """Ask the request checks from number `at` on: who did not pass and what came instead, or (-1, PASS).
 
-        This is the one place where somebody else's synchronous code runs, so it is the one place that catches all.
+        What came instead is a refusal, Broke, or something to wait for.  Facts and trace are written into the context.
         """
-        try:
-            return self.asks[at](*args)
-        except Exception as error:
-            self.broke(at, error)
-            raise Broke from None
+        facts = context.facts
+        trace = context.trace
+        asks = self.asks
+        while at < len(asks):
+            try:
+                verdict = asks[at](context)
+            except Exception as error:
+                self.broke(at, error)
+                return at, Broke
+            trace.append(verdict)
+            if type(verdict) is not PASS_TYPE:
+                return at, verdict
+            for fact in verdict.facts:
+                facts.add(fact)
+            at += 1
+        return -1, PASS
+
+    def handle(self, context: RequestContext, at: int) -> tuple[int, Any]:
+        """Ask the handlers from number `at` on: who answered and what, (at, Broke), or (-1, None) when nobody did."""
+        asks = self.asks
+        while at < len(asks):
+            try:
+                answer = asks[at](context)
+            except Exception as error:
+                self.broke(at, error)
+                return at, Broke
+            if answer is not None:
+                return at, answer
+            at += 1
+        return -1, None
 
     async def wait(self, at: int, answer: Awaitable[Any]) -> Any:
-        """The same for an answer that comes later."""
+        """What part number `at` answers in the end; Broke when it raises."""
         try:
             return await answer
         except Exception as error:
             self.broke(at, error)
-            raise Broke from None
+            return Broke
 
     def broke(self, at: int, error: Exception) -> None:
         """Tell the operator, once, here."""

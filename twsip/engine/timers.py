@@ -66,11 +66,15 @@ class Wheel:
         self._call = None
         reached = int(self._clock.seconds() / TICK + 0.000001)
         while self._due and self._due[0] <= reached:
-            # A slot that is being emptied may not be joined any more: what starts now is due later.
-            timers = self._slots.pop(heappop(self._due))
-            while timers:
-                (owner, which), _ = timers.popitem()
-                owner.timer(which)
+            # The slot stays where `stop` finds it until it is empty: a timer may stop its neighbour.
+            slot = heappop(self._due)
+            timers = self._slots[slot]
+            try:
+                while timers:
+                    (owner, which), _ = timers.popitem()
+                    owner.timer(which)
+            finally:
+                self._slots.pop(slot, None)
         if self._due and self._call is None:
             self._arm()
         self._after()

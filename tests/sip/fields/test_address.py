@@ -34,6 +34,7 @@ def address(value: bytes) -> Address:
         (b"<sip:a@b>;x=1;tag=y", b"", "sip:a@b", {b"x": b"1", b"tag": b"y"}),
         (b"<tel:+1>", b"", "tel:+1", {}),
         (b"<sip:a@b>;", b"", "sip:a@b", {}),
+        (b"<sip:a@b> \t", b"", "sip:a@b", {}),
     ],
 )
 def test_the_parts(value: bytes, display: bytes, uri: str, params: dict[bytes, bytes]) -> None:
