@@ -1,5 +1,7 @@
 """What the engine owes everybody: refusals, waiting checks, broken checks, ACK and CANCEL, durable registrations."""
 
+from street import Street, answer, message, request
+from test_relay import ONE, Bob, invite
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
@@ -17,9 +19,6 @@ from twsip.api import (
 )
 from twsip.api.events import BackendFailed, CheckBroke, MalformedPacket, Refused
 from twsip.sip.message import Request, Response
-
-from street import Street, answer, message, request
-from test_relay import ONE, Bob, invite
 
 
 @implementer(IRequestCheck)

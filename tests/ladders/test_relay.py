@@ -1,9 +1,13 @@
 """Calls through the house: relaying, forking, failover, CANCEL (RFC 3261 section 16)."""
 
-from twsip.api import Binding
-from twsip.sip.message import Request, Response
+import gc
 
 from street import Street, answer, request
+
+from twsip.api import Binding
+from twsip.engine.egress import Branch, Relaying
+from twsip.engine.transactions import ClientTransaction, ServerTransaction
+from twsip.sip.message import Request, Response
 
 
 class Bob:
@@ -250,3 +254,23 @@ def test_a_503_of_the_only_target_is_told_as_it_is_but_not_beside_others() -> No
     assert isinstance(sent, Request)
     street.hears(answer(sent, 503), "198.51.100.1", 5070)
     assert "192.0.2.9:5060 503" in street.says()
+
+
+def test_what_is_over_needs_no_garbage_collector() -> None:
+    street = Street(bindings=Bob(ONE, TWO))
+    gc.collect()
+    gc.disable()
+    try:
+        street.hears(invite())
+        _, (_, first), (_, second) = street.sent()
+        assert isinstance(first, Request)
+        assert isinstance(second, Request)
+        street.hears(answer(first, 200, tag="p1"), "198.51.100.1", 5070)
+        street.hears(answer(second, 487, tag="p2"), "198.51.100.2", 5070)
+        street.sent()
+        street.waits(70)
+        assert street.engine.counts()["timers"] == 0
+        left = [kind for kind in map(type, gc.get_objects()) if kind in (Relaying, Branch, ServerTransaction, ClientTransaction)]
+        assert left == []
+    finally:
+        gc.enable()

@@ -36,6 +36,7 @@ def test_every_part_of_a_uri() -> None:
         ("sip:%61lice@example.org", "sip:alice@example.org"),
         ("sip:Alice@example.org", "sip:Alice@example.org"),
         ("sip:alice:pw@example.org", "sip:alice@example.org"),
+        ("sip:alice@example.org.", "sip:alice@example.org"),
         ("sip:alice%40evil.example@example.org", "sip:alice@evil.example@example.org"),
         ("sip:example.org;lr", "sip:example.org"),
         ("sip:%ff@example.org", "sip:\udcff@example.org"),
@@ -94,6 +95,7 @@ SAME = [
     ),
     ("sip:a@b?Subject=x", "sip:a@b?subject=x"),
     ("sip:a@b", "SIP:a@b"),
+    ("sip:a@b.", "sip:a@b"),
 ]
 DIFFERENT = [
     ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
@@ -179,6 +181,9 @@ def test_escapes_hold() -> None:
     [
         (b"Example.ORG", ("example.org", 0)),
         (b"example.org:5060", ("example.org", 5060)),
+        (b"example.org.", ("example.org", 0)),
+        (b"Example.org.:5060", ("example.org", 5060)),
+        (b".", None),
         (b"[2001:DB8::1]:5061", ("[2001:db8::1]", 5061)),
         (b"192.0.2.1", ("192.0.2.1", 0)),
         (b"", None),

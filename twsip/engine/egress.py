@@ -309,12 +309,13 @@ class Relaying:
         self.answers = ResponseContext(self.invite)
         self.groups: list[tuple[Target, ...]] = []
         targets = relay.targets
+        self.share = forwarding.breadth
         if len(targets) == 1:
             self.groups.append(targets)
         else:
             for q in sorted({target.q for target in targets}, reverse=True):
-                self.groups.append(tuple(target for target in targets if target.q == q))
-        self.share = max(1, forwarding.breadth // max(len(group) for group in self.groups))
+                self.groups.append(tuple([target for target in targets if target.q == q]))
+            self.share = max(1, forwarding.breadth // max([len(group) for group in self.groups]))
         self.answers.groups_left = len(self.groups)
 
     def begin(self) -> None:
@@ -331,10 +332,13 @@ class Relaying:
             self.groups.insert(0, group[most:])
             self.answers.groups_left += 1
             group = group[:most]
-        fresh = [Branch(self, len(self.branches) + at, target) for at, target in enumerate(group)]
-        self.branches += fresh
-        for branch in fresh:
-            self.answers.started(branch.number)
+        answers = self.answers
+        fresh = []
+        for target in group:
+            branch = Branch(self, len(self.branches), target)
+            self.branches.append(branch)
+            answers.started(branch.number)
+            fresh.append(branch)
         for branch in fresh:
             branch.start()
 
@@ -371,6 +375,9 @@ class Relaying:
                 self.engine.outcome.answer(self.context, self.transaction, effect.status)
             else:
                 self.transaction.end()
+        if self.answers.done and not self.answers.pending:
+            # Branches know us: if we went on knowing them, only the garbage collector could tell that all is over.
+            self.branches = []
 
     def cancelled(self) -> None:
         """The caller sent CANCEL."""

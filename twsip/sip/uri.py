@@ -228,6 +228,8 @@ def _parse_sip(raw: bytes, scheme: str, rest: bytes) -> Uri | None:
 def parse_host_port(text: bytes) -> tuple[str, int] | None:
     """`host[:port]` with the host in lower case (an IPv6 reference keeps its brackets) and port 0 when none is given.
 
+    A name loses the dot of the DNS root.
+
     None when it is not one.
     """
     port = 0
@@ -253,6 +255,8 @@ def parse_host_port(text: bytes) -> tuple[str, int] | None:
             return None
         if only(host, b"0123456789.") and not is_ipv4(host):
             return None
+        if host[-1:] == b".":
+            host = host[:-1]  # the root, written out: the same name, which must not look like somebody else's
     return host.decode().lower(), port
 
 
