@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from .api import ConfigError, Event, IBindings, Teller, TwsipError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .site import Site
 
 COLLECT: Final = (50_000, 20, 50)
+SWEEP: Final = 5.0
 MOST_ADDRESSES: Final = 1024
 ADDRESSES_KEPT: Final = 60.0
 USUAL_PORTS: Final = (5060, 5061)
@@ -56,10 +58,11 @@ class Names:
     def is_local(self, host: str, port: int = 0) -> bool:
         """Whether the host is ours; with a port (0 is none given) only if we listen on that.
 
-        The site's own names are also meant with SIP's usual ports: DNS may lead those to other ones (RFC 3263).
+        The site's own names (not its addresses) are also meant with SIP's usual ports: DNS may lead those to other ones
+        (RFC 3263).
         """
         if host in self._declared:
-            return not port or port in self.ports or port in USUAL_PORTS
+            return not port or port in self.ports or (port in USUAL_PORTS and not _is_literal(host))
         if port and port not in self.ports:
             return False
         if host in self._ours:
@@ -79,6 +82,10 @@ class Names:
         if known is None:
             known = self._asked[literal] = _can_be_bound(literal.strip("[]"))
         return known
+
+
+def _is_literal(host: str) -> bool:
+    return host[:1] == "[" or host.replace(".", "").isdigit()
 
 
 def _can_be_bound(literal: str) -> bool:
@@ -150,6 +157,7 @@ class Running(Service):
         self._log = Log()
         self._admin: Any = None
         self._people: Subscribers | None = None
+        self._sweeping: LoopingCall | None = None
 
     def order(self) -> list[str]:
         """What runs, numbered."""
@@ -178,6 +186,9 @@ class Running(Service):
         gc.set_threshold(*COLLECT)
         places = tuple(f"{scheme} {bracketed(host)}:{port}" for scheme, host, port in self.transports.listening)
         self.home.tell(Started(self.site.name, places))
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = self._reactor
+        self._sweeping.start(SWEEP, now=False)
         systemd("READY=1")
 
     def _bind(self) -> None:
@@ -242,6 +253,7 @@ class Running(Service):
             tell=home.tell,
             bindings=site.bindings,
             people=self._people,
+            changed=self._account_changed,
             order=site.order,
             listening=lambda: list(self.transports.listening),
             counts=lambda: {**self.engine.counts(), **self.counters.counts()},
@@ -258,6 +270,24 @@ class Running(Service):
         finally:
             os.umask(mask)
 
+    def _account_changed(self, domain: str, username: str) -> None:
+        """A subscriber was added, removed or has a new password: no check may go on with what it remembers."""
+        assert self.home is not None
+        for part in self.site.requests:
+            forget = getattr(part, "forget", None)
+            if forget is not None:
+                forget(self.home.domains.realm_for(domain), username)
+
+    def _sweep(self) -> None:
+        """Let parts that keep things for a time throw out what is over."""
+        assert self.home is not None
+        for part in self._parts():
+            sweep = getattr(part, "sweep", None)
+            # A store is swept by its registrar, which tells what expired.
+            if sweep is not None and part is not self.site.bindings:
+                sweep(self.home.now())
+        self.engine.flush()
+
     def stopService(self) -> "Deferred[Any]":
         """Stop in the order opposite to the start; fires when everything is closed."""
         super().stopService()
@@ -265,6 +295,8 @@ class Running(Service):
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        if self._sweeping is not None and self._sweeping.running:
+            self._sweeping.stop()
         if self._admin is not None:
             await maybeDeferred(self._admin.stopListening)
         if self._people is not None:

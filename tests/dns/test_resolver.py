@@ -18,6 +18,10 @@ from twsip.dns import Resolver
 from twsip.sip.locate import Kind, Record
 from twsip.sip.uri import parse_uri
 
+# twisted.names asks from a random port; when that one is taken it tries another and leaves the first socket to the garbage
+# collector, which pytest would make the error of whatever test is running.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 ZONE: dict[str, list[Any]] = {
     "example.test": [
         Record_NAPTR(20, 50, b"s", b"SIP+D2U", b"", "_sip._udp.example.test", ttl=300),

@@ -16,8 +16,11 @@ class Owner:
         self.fired: list[tuple[int, float]] = []
         self.wheel: Wheel | None = None
         self.again: list[tuple[int, float]] = []
+        self.broke: list[BaseException] = []
 
     def timer(self, which: int) -> None:
+        if which == 66:
+            raise ValueError("this timer is broken")
         self.fired.append((which, self.clock.seconds()))
         if self.wheel is not None and self.again:
             self.wheel.start(self, *self.again.pop(0))
@@ -26,7 +29,12 @@ class Owner:
 def wheel() -> tuple[Clock, Wheel, Owner, list[float]]:
     clock = Clock()
     turns: list[float] = []
-    return clock, Wheel(clock, lambda: turns.append(clock.seconds())), Owner(clock), turns
+    return (
+        clock,
+        Wheel(clock, lambda: turns.append(clock.seconds()), lambda what, error: owner.broke.append(error)),
+        Owner(clock),
+        turns,
+    )
 
 
 @given(st.lists(st.floats(0.0, 40.0), min_size=1, max_size=12), st.floats(0.0, 3.0), st.integers(1, 400))
@@ -119,3 +127,17 @@ def test_close_forgets_everything(started: bool) -> None:
     assert clock.getDelayedCalls() == []
     clock.advance(5)
     assert owner.fired == []
+
+
+def test_a_broken_owner_costs_nobody_else_a_timer() -> None:
+    clock = Clock()
+    broke: list[str] = []
+    wheel = Wheel(clock, lambda: None, lambda what, error: broke.append(f"{what}: {error}"))
+    owner = Owner(clock)
+    for which in (1, 66, 2):
+        wheel.start(owner, which, 1.0)
+    wheel.start(owner, 3, 2.0)
+    clock.advance(1.0)
+    clock.advance(1.0)
+    assert sorted(which for which, _ in owner.fired) == [1, 2, 3]
+    assert broke == ["timer: this timer is broken"]

@@ -200,8 +200,17 @@ def test_malformed_packets_get_400_or_silence_and_are_told() -> None:
     street = Street()
     street.hears(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert street.says() == []
-    street.hears(message("OPTIONS sip:example.org SIP/2.0", "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1",
-                         "From: <sip:a@example.org>;tag=1", "To: <sip:example.org>", "Call-ID: 1", "CSeq: 1 OPTIONS", "Max-Forwards: many"))
+    street.hears(
+        message(
+            "OPTIONS sip:example.org SIP/2.0",
+            "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1",
+            "From: <sip:a@example.org>;tag=1",
+            "To: <sip:example.org>",
+            "Call-ID: 1",
+            "CSeq: 1 OPTIONS",
+            "Max-Forwards: many",
+        )
+    )
     assert street.says() == ["192.0.2.9:5060 400"]
     assert [event.status for event in street.events if isinstance(event, MalformedPacket)] == [0, 400]
 
@@ -209,12 +218,17 @@ def test_malformed_packets_get_400_or_silence_and_are_told() -> None:
 def test_answers_go_to_the_source_and_to_the_port_of_sent_by_without_rport() -> None:
     street = Street(handlers=[Yes(Reply(200))])
     street.hears(request("OPTIONS", "sip:example.org", via="10.0.0.5:6060"), host="203.0.113.7", port=40000)
-    (where, reply), = street.sent()
+    ((where, reply),) = street.sent()
     assert where == "203.0.113.7:6060"
     assert reply.via.received == b"203.0.113.7"
-    street.hears(request("OPTIONS", "sip:example.org", via="10.0.0.5:6060;rport", branch="z9hG4bK9").replace(
-        b";rport;branch", b";branch").replace(b"z9hG4bK9", b"z9hG4bK9;rport"), host="203.0.113.7", port=40000)
-    (where, reply), = street.sent()
+    street.hears(
+        request("OPTIONS", "sip:example.org", via="10.0.0.5:6060;rport", branch="z9hG4bK9")
+        .replace(b";rport;branch", b";branch")
+        .replace(b"z9hG4bK9", b"z9hG4bK9;rport"),
+        host="203.0.113.7",
+        port=40000,
+    )
+    ((where, reply),) = street.sent()
     assert where == "203.0.113.7:40000"
     assert reply.via.rport == 40000
 
@@ -222,13 +236,13 @@ def test_answers_go_to_the_source_and_to_the_port_of_sent_by_without_rport() -> 
 def test_a_big_request_goes_by_tcp_and_by_udp_when_that_cannot_be_opened() -> None:
     street = Street(bindings=Bob(ONE))
     street.hears(request("MESSAGE", "sip:bob@example.org", body="x" * 1300))
-    (_, sent), = street.sent()
+    ((_, sent),) = street.sent()
     assert sent.via.transport == "TCP"
     street = Street(bindings=Bob(ONE))
     street.dead.add(("TCP", "198.51.100.1", 5070))
     street.hears(request("MESSAGE", "sip:bob@example.org", body="x" * 1300))
     street.flush()
-    (_, sent), = street.sent()
+    ((_, sent),) = street.sent()
     assert sent.via.transport == "UDP"
     assert isinstance(sent, Request)
     assert len(sent.body) == 1300
@@ -246,7 +260,7 @@ def test_a_stream_that_breaks_fails_over_what_waited_on_it() -> None:
 def test_a_message_answered_twice_is_answered_once_upstream() -> None:
     street = Street(bindings=Bob(ONE))
     street.hears(request("MESSAGE", "sip:bob@example.org"))
-    (_, sent), = street.sent()
+    ((_, sent),) = street.sent()
     assert isinstance(sent, Request)
     street.hears(answer(sent, 200), "198.51.100.1", 5070)
     street.hears(answer(sent, 200), "198.51.100.1", 5070)

@@ -4,7 +4,7 @@ import gc
 
 from street import Street, answer, request
 
-from twsip.api import Binding
+from twsip.api import Arrival, Binding
 from twsip.engine.egress import Branch, Relaying
 from twsip.engine.transactions import ClientTransaction, ServerTransaction
 from twsip.sip.message import Request, Response
@@ -14,9 +14,7 @@ class Bob:
     """A location service that knows bob."""
 
     def __init__(self, *contacts: tuple[str, float]) -> None:
-        self.bindings = tuple(
-            Binding(contact, 1e9, q, "r", 1, "", "", "", "") for contact, q in contacts
-        )
+        self.bindings = tuple(Binding(contact, 1e9, q, "r", 1, "", "", "", "") for contact, q in contacts)
 
     def get(self, aor: str, now: float) -> tuple[Binding, ...]:
         return self.bindings if aor == "sip:bob@example.org" else ()
@@ -61,7 +59,9 @@ def test_a_call_goes_through_and_both_learn_our_record_route() -> None:
     assert ok[1].via.sent_by == b"192.0.2.9:5060", "our own Via is off"
     route = ok[1].text("Record-Route")
     street.hears(
-        request("ACK", "sip:bob@198.51.100.1:5070", f"Route: {route}", branch="z9hG4bKa2", to="<sip:bob@example.org>;tag=b")
+        request(
+            "ACK", "sip:bob@198.51.100.1:5070", f"Route: {route}", branch="z9hG4bKa2", to="<sip:bob@example.org>;tag=b"
+        )
     )
     assert street.says() == ["198.51.100.1:5070 ACK"]
     street.hears(
@@ -220,9 +220,11 @@ def test_a_request_that_comes_back_unchanged_is_a_loop() -> None:
     street.hears(invite())
     _, (_, sent) = street.sent()
     assert isinstance(sent, Request)
-    again = b"INVITE sip:bob@example.org SIP/2.0\r\n" + b"\r\n".join(
-        [b"Via: SIP/2.0/UDP 198.51.100.1:5070;branch=z9hG4bKelse", *sent.lines]
-    ) + b"\r\n\r\n"
+    again = (
+        b"INVITE sip:bob@example.org SIP/2.0\r\n"
+        + b"\r\n".join([b"Via: SIP/2.0/UDP 198.51.100.1:5070;branch=z9hG4bKelse", *sent.lines])
+        + b"\r\n\r\n"
+    )
     street.hears(again, "198.51.100.1", 5070)
     assert street.says() == ["198.51.100.1:5070 482"]
 
@@ -270,7 +272,47 @@ def test_what_is_over_needs_no_garbage_collector() -> None:
         street.sent()
         street.waits(70)
         assert street.engine.counts()["timers"] == 0
-        left = [kind for kind in map(type, gc.get_objects()) if kind in (Relaying, Branch, ServerTransaction, ClientTransaction)]
+        left = [
+            kind
+            for kind in map(type, gc.get_objects())
+            if kind in (Relaying, Branch, ServerTransaction, ClientTransaction)
+        ]
         assert left == []
     finally:
         gc.enable()
+
+
+def test_a_hundred_groups_that_all_fail_do_not_pile_up() -> None:
+    street = Street(bindings=Bob(*[(f"sip:bob@203.0.113.{at}", 1 - at / 200) for at in range(1, 200)]))
+    for at in range(1, 200):
+        street.dead.add(("UDP", f"203.0.113.{at}", 5060))
+    street.hears(invite())
+    street.flush()
+    assert street.says() == ["192.0.2.9:5060 100", "192.0.2.9:5060 503"]
+
+
+def test_cancel_between_two_groups_is_answered() -> None:
+    street = Street(bindings=Bob(ONE, LATER))
+    street.hears(invite())
+    _, (_, sent) = street.sent()
+    assert isinstance(sent, Request)
+    house, caller, callee = (
+        street.engine,
+        street.flow("UDP", "192.0.2.9", 5060),
+        street.flow("UDP", "198.51.100.1", 5070),
+    )
+    house.received(Arrival(answer(sent, 486), callee, 0.0))
+    house.received(Arrival(request("CANCEL", "sip:bob@example.org"), caller, 0.0))
+    street.flush()
+    assert sorted(street.says()) == ["192.0.2.9:5060 200", "192.0.2.9:5060 486", "198.51.100.1:5070 ACK"]
+
+
+def test_an_answer_without_the_callers_via_is_not_passed_on() -> None:
+    street = Street(bindings=Bob(ONE))
+    street.hears(invite())
+    _, (_, sent) = street.sent()
+    assert isinstance(sent, Request)
+    data = answer(sent, 200)
+    at = data.index(b"Via: SIP/2.0/UDP 192.0.2.9")
+    street.hears(data[:at] + data[data.index(b"\r\n", at) + 2 :], "198.51.100.1", 5070)
+    assert street.says() == ["192.0.2.9:5060 502"]

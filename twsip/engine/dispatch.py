@@ -68,7 +68,7 @@ class Engine:
         self.timers = timers or DEFAULT_TIMERS
         self.consumed = consumed
         self.transports: Any = None
-        self.wheel = Wheel(clock, self.flush)
+        self.wheel = Wheel(clock, self.flush, self.waiting.told_broken)
         self.table = Table()
         self._random = random
         self._dice = b""
@@ -177,7 +177,7 @@ class Engine:
         """Whether a URI names this site: a domain or address of ours, and no port or one we listen on."""
         if not uri.is_sip:
             return False
-        return self.domains.is_local(uri.host, uri.port or (5061 if uri.secure or uri.transport == "tls" else 5060))
+        return self.domains.is_local(uri.host, uri.port)
 
     # Responses and malformed packets.
 

@@ -9,6 +9,7 @@ from ..api.errors import TransportFailed
 from ..api.events import DestinationFailed, Refused
 from ..api.facts import Destination, Target
 from ..api.verdict import Reply
+from ..sip import names
 from ..sip.build import cancel_for
 from ..sip.message import Response
 from ..sip.proxy.forward import Forwarding, printed
@@ -186,6 +187,12 @@ class Branch:
     def responded(self, response: Response) -> None:
         """The client transaction hands a response up."""
         status = response.status
+        if response.ids.count(names.VIA) < 2:
+            # §16.7 step 3: without the Via of whoever asked us it cannot be passed on.
+            if status >= 200:
+                self._stop_timer()
+                self.relaying.run(self.relaying.answers.failed(self.number, 502))
+            return
         if status < 200:
             first = not self.provisional
             self.provisional = True
@@ -325,6 +332,10 @@ class Relaying:
         self._start_group()
 
     def _start_group(self) -> None:
+        if self.answers.cancelled:
+            # Between the decision to go on and this moment the caller gave up.
+            self.run(self.answers.failed(-1, 487))
+            return
         # §RFC 5393: as many at once as Max-Breadth leaves; the rest of the group follows as a group of its own.
         group = self.groups.pop(0)
         most = self.forwarding.breadth
@@ -370,7 +381,8 @@ class Relaying:
             elif step is Step.CANCEL:
                 self.branches[effect.branch].cancel()
             elif step is Step.NEXT:
-                self._start_group()
+                # Not from inside: a hundred groups that all fail at once would be a hundred calls deep.
+                self.engine.later(self._start_group)
             elif step is Step.ANSWER:
                 self.engine.outcome.answer(self.context, self.transaction, effect.status)
             else:

@@ -19,13 +19,16 @@ class Fires(Protocol):
 class Wheel:
     """Timers in slots of 10 ms: late by less than one slot, never early; starting and stopping cost one dict step each.
 
-    `after` is called when a turn of timers is over.  A slot is a dict from (owner, which) to nothing, so an owner that ended takes its timers along and leaves nothing
+    `after` is called when a turn of timers is over, `broke` when an owner raises.  A slot is a dict from (owner, which) to nothing, so an owner that ended takes its timers along and leaves nothing
     behind.
     """
 
-    def __init__(self, clock: IReactorTime, after: Callable[[], None]) -> None:
+    def __init__(
+        self, clock: IReactorTime, after: Callable[[], None], broke: Callable[[str, BaseException], None]
+    ) -> None:
         self._clock = clock
         self._after = after
+        self._broke = broke
         self._slots: dict[int, dict[tuple[Fires, int], None]] = {}
         self._due: list[int] = []
         self._call: IDelayedCall | None = None
@@ -72,12 +75,19 @@ class Wheel:
             try:
                 while timers:
                     (owner, which), _ = timers.popitem()
-                    owner.timer(which)
+                    self._run(owner, which)
             finally:
                 self._slots.pop(slot, None)
         if self._due and self._call is None:
             self._arm()
         self._after()
+
+    def _run(self, owner: Fires, which: int) -> None:
+        """One owner's mistake must not cost the others their timers."""
+        try:
+            owner.timer(which)
+        except Exception as error:
+            self._broke("timer", error)
 
     def close(self) -> None:
         """Forget everything."""

@@ -1,6 +1,7 @@
 """Destination rules as OpenSER writes them: (protocol, address[/mask], port, "pattern"), `!` turns one round."""
 
 import re
+import warnings
 from fnmatch import translate
 from typing import Final, final
 
@@ -82,12 +83,15 @@ def compile_pattern(pattern: str) -> re.Pattern[bytes]:
     if len(pattern) > MOST_PATTERN:
         raise ValueError(f"the pattern is longer than {MOST_PATTERN} characters: {pattern[:40]}...")
     try:
-        if pattern.startswith("glob:"):
-            return re.compile(b"\\A" + translate(pattern[5:]).encode("latin-1"))
-        if _may_explode(pattern):
-            raise ValueError(f"the pattern '{pattern}' repeats something that repeats or chooses; write it flat")
-        return re.compile(pattern.encode("latin-1"), re.MULTILINE | re.IGNORECASE)
-    except (re.error, UnicodeEncodeError, OverflowError) as error:
+        with warnings.catch_warnings():
+            # What `re` only warns of will mean something else one day: a list must not change its meaning.
+            warnings.simplefilter("error")
+            if pattern.startswith("glob:"):
+                return re.compile(b"\\A" + translate(pattern[5:]).encode("latin-1"))
+            if _may_explode(pattern):
+                raise ValueError(f"the pattern '{pattern}' repeats something that repeats or chooses; write it flat")
+            return re.compile(pattern.encode("latin-1"), re.MULTILINE | re.IGNORECASE)
+    except (re.error, UnicodeEncodeError, OverflowError, Warning) as error:
         raise ValueError(f"the pattern '{pattern}' does not hold: {error}") from None
 
 

@@ -38,6 +38,7 @@ class Methods:
         tell: Teller,
         bindings: IBindings | None,
         people: People | None,
+        changed: Callable[[str, str], None] = lambda domain, username: None,
         order: Callable[[], list[str]],
         listening: Callable[[], list[tuple[str, str, int]]],
         counts: Callable[[], Mapping[str, int]],
@@ -47,6 +48,7 @@ class Methods:
         self._tell = tell
         self._bindings = bindings
         self._people = people
+        self._changed = changed
         self._order = order
         self._listening = listening
         self._counts = counts
@@ -94,18 +96,21 @@ class Methods:
         """A new subscriber; `domain` is the site's own when it is empty."""
         domain = domain.lower() or self._domain
         self._table().add(username, domain, password)
+        self._changed(domain, username)
         return f"{username}@{domain} added"
 
     def passwd(self, username: str, domain: str = "", password: str = "") -> str:
         """A new password for a subscriber."""
         domain = domain.lower() or self._domain
         self._table().passwd(username, domain, password)
+        self._changed(domain, username)
         return f"{username}@{domain} has a new password"
 
     def rm(self, username: str, domain: str = "") -> str:
         """Remove a subscriber, and what is registered for it."""
         domain = domain.lower() or self._domain
         self._table().remove(username, domain)
+        self._changed(domain, username)
         if self._bindings is not None:
             self._unbind(f"sip:{username}@{domain}")
         return f"{username}@{domain} removed"

@@ -3,6 +3,7 @@
 from typing import Final
 
 TOKEN: Final = b"-.!%*_+`'~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+MOST_PARAMETERS: Final = 64
 DIGITS: Final = b"0123456789"
 HEX: Final = b"0123456789abcdefABCDEF"
 WORD: Final = TOKEN + b'()<>:\\"/[]?{}'
@@ -105,7 +106,7 @@ def split_list(text: bytes, separator: bytes = b",") -> list[bytes]:
 def parameters(text: bytes) -> dict[bytes, bytes] | None:
     """The `;name=value` parameters of a header, names in lower case, values as written (quotes kept).
 
-    None if a name is no token or stands twice.  A parameter without a value has b"".
+    None if a name is no token or stands twice, or if there are over 64.  A parameter without a value has b"".
     """
     found: dict[bytes, bytes] = {}
     for part in split_list(text, b";"):
@@ -113,7 +114,7 @@ def parameters(text: bytes) -> dict[bytes, bytes] | None:
             continue
         name, _, value = part.partition(b"=")
         name = name.strip(b" \t").lower()
-        if not is_token(name) or name in found:
+        if not is_token(name) or name in found or len(found) >= MOST_PARAMETERS:
             return None
         found[name] = value.strip(b" \t")
     return found

@@ -8,6 +8,7 @@ from .fields.address import Address, parse_addresses
 from .fields.via import Via, stamped
 from .uri import Uri
 
+MOST_TOKENS: Final = 256
 MOST_EXPIRES: Final = 4294967295
 
 
@@ -85,10 +86,13 @@ class Message:
         return parse_addresses(self.values(header))
 
     def tokens(self, header: int) -> list[bytes]:
-        """The comma-separated values of this header, as Require and Supported have them."""
+        """The comma-separated values of this header, as Require and Supported have them: the first 256."""
         found: list[bytes] = []
         for value in self.values(header):
-            found.extend(part for part in split_list(value) if part)
+            # One more than is kept is enough of a line: its rest is not looked at.
+            for part in split_list(value[:8192]):
+                if part and len(found) < MOST_TOKENS:
+                    found.append(part)
         return found
 
     def number(self, header: int, most: int = MOST_EXPIRES) -> int | None:

@@ -96,8 +96,7 @@ def printed(
             del routes[0]
         lines.append(b"Route: " + b", ".join(routes))
     lines.append(b"Max-Forwards: %d" % forwarding.max_forwards)
-    if breadth != DEFAULT_BREADTH:
-        lines.append(b"Max-Breadth: %d" % breadth)
+    lines.append(b"Max-Breadth: %d" % breadth)
     lines.append(forwarding.rest)
     return forwarding.method + b" " + text.encode() + b" SIP/2.0\r\n" + b"\r\n".join(lines)
 
