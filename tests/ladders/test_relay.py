@@ -5,7 +5,8 @@ import gc
 from street import Street, answer, request
 
 from twsip.api import Arrival, Binding
-from twsip.engine.egress import Branch, Relaying
+from twsip.engine.egress import Branch
+from twsip.engine.relaying import Relaying
 from twsip.engine.transactions import ClientTransaction, ServerTransaction
 from twsip.sip.message import Request, Response
 

@@ -23,8 +23,9 @@ from .answers import record_route
 from .intake import Intake
 from .outcome import Outcome
 from .pipeline import Pipeline
+from .table import Table
 from .timers import Wheel
-from .transactions import ServerTransaction, Table
+from .transactions import ServerTransaction
 from .waiting import Waiting
 
 

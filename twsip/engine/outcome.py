@@ -14,7 +14,7 @@ from ..sip.build import reply
 from ..sip.proxy.forward import DEFAULT_BREADTH, Forwarding, prepare, printed
 from ..sip.proxy.loops import fingerprint, is_loop
 from . import answers
-from .egress import Relaying
+from .relaying import Relaying
 from .transactions import ServerTransaction
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """Live transactions: the cellar's machines, and the carrying out of what they ask (RFC 3261 section 17)."""
 
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from ..api.context import Flow
 from ..api.errors import TransportFailed
@@ -27,9 +26,6 @@ _ACK: Final = Input.ACK
 _TRANSPORT_ERROR: Final = Input.TRANSPORT_ERROR
 _COMPLETED: Final = State.COMPLETED
 _TIMER_INPUTS: Final = tuple(Input)
-
-
-NEWEST: Final = 256
 
 
 class ServerUser(Protocol):
@@ -217,65 +213,3 @@ class ClientTransaction(Transaction):
         self.engine.table.client_ended(self)
         self.user = None
         self.sent = b""
-
-
-@final
-class Table:
-    """The live transactions of a house, by their keys."""
-
-    def __init__(self, most: int = 200_000) -> None:
-        self.most = most
-        """Server transactions at once; above it new requests get 503 and are not remembered."""
-        self.servers: dict[bytes, ServerTransaction] = {}
-        self.clients: dict[bytes, ClientTransaction] = {}
-        self._on_flow: dict[str, set[ClientTransaction]] = {}
-        self._told = False
-
-    @property
-    def full(self) -> bool:
-        """Whether no server transaction may be added."""
-        size = len(self.servers)
-        if self._told and size < self.most * 9 // 10:
-            self._told = False
-        return size >= self.most
-
-    def tell_full(self) -> bool:
-        """True the first time that it is full; again only after it was a tenth empty."""
-        first = not self._told
-        self._told = True
-        return first
-
-    def add_client(self, transaction: ClientTransaction) -> None:
-        """Remember a client transaction, on a stream also who is to be told when it breaks."""
-        self.clients[transaction.key] = transaction
-        flow: Any = transaction.flow
-        if flow.reliable:
-            self._on_flow.setdefault(flow.id, set()).add(transaction)
-
-    def client_ended(self, transaction: ClientTransaction) -> None:
-        """Forget it."""
-        self.clients.pop(transaction.key, None)
-        flow: Any = transaction.flow
-        if flow.reliable:
-            waiting = self._on_flow.get(flow.id)
-            if waiting is not None:
-                waiting.discard(transaction)
-                if not waiting:
-                    del self._on_flow[flow.id]
-
-    def on_flow(self, flow: Any) -> list[ClientTransaction]:
-        """The client transactions whose requests went over this flow.
-
-        Of a datagram's flow nobody keeps a list; what the kernel refuses was sent a moment ago, so it is looked for
-        among the newest.
-        """
-        if flow.reliable:
-            return list(self._on_flow.get(flow.id, ()))
-        newest = islice(reversed(self.clients.values()), NEWEST)
-        return [one for one in newest if one.flow.host == flow.host and one.flow.port == flow.port]
-
-    def clear(self) -> None:
-        """Forget them all."""
-        self.servers.clear()
-        self.clients.clear()
-        self._on_flow.clear()

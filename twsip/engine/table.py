@@ -1,0 +1,71 @@
+"""The live transactions of a house: who is known by which key, and who waits on which stream (RFC 3261 section 17)."""
+
+from itertools import islice
+from typing import Any, Final, final
+
+from .transactions import ClientTransaction, ServerTransaction
+
+NEWEST: Final = 256
+"""How many of the newest client transactions are looked at when the kernel refuses a datagram."""
+
+
+@final
+class Table:
+    """The live transactions of a house, by their keys."""
+
+    def __init__(self, most: int = 200_000) -> None:
+        self.most = most
+        """Server transactions at once; above it new requests get 503 and are not remembered."""
+        self.servers: dict[bytes, ServerTransaction] = {}
+        self.clients: dict[bytes, ClientTransaction] = {}
+        self._on_flow: dict[str, set[ClientTransaction]] = {}
+        self._told = False
+
+    @property
+    def full(self) -> bool:
+        """Whether no server transaction may be added."""
+        size = len(self.servers)
+        if self._told and size < self.most * 9 // 10:
+            self._told = False
+        return size >= self.most
+
+    def tell_full(self) -> bool:
+        """True the first time that it is full; again only after it was a tenth empty."""
+        first = not self._told
+        self._told = True
+        return first
+
+    def add_client(self, transaction: ClientTransaction) -> None:
+        """Remember a client transaction, on a stream also who is to be told when it breaks."""
+        self.clients[transaction.key] = transaction
+        flow: Any = transaction.flow
+        if flow.reliable:
+            self._on_flow.setdefault(flow.id, set()).add(transaction)
+
+    def client_ended(self, transaction: ClientTransaction) -> None:
+        """Forget it."""
+        self.clients.pop(transaction.key, None)
+        flow: Any = transaction.flow
+        if flow.reliable:
+            waiting = self._on_flow.get(flow.id)
+            if waiting is not None:
+                waiting.discard(transaction)
+                if not waiting:
+                    del self._on_flow[flow.id]
+
+    def on_flow(self, flow: Any) -> list[ClientTransaction]:
+        """The client transactions whose requests went over this flow.
+
+        Of a datagram's flow nobody keeps a list; what the kernel refuses was sent a moment ago, so it is looked for
+        among the newest.
+        """
+        if flow.reliable:
+            return list(self._on_flow.get(flow.id, ()))
+        newest = islice(reversed(self.clients.values()), NEWEST)
+        return [one for one in newest if one.flow.host == flow.host and one.flow.port == flow.port]
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self.servers.clear()
+        self.clients.clear()
+        self._on_flow.clear()
