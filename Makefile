@@ -6,13 +6,13 @@ SOURCES := $(shell find twsip twisted -name '*.py') setup.py pyproject.toml
 export TWSIP_VAR ?= var
 export TWSIP_PORT ?= 5060
 
-.PHONY: help run test peers style types bench bench-quick clean
+.PHONY: help run test peers style types cover bench bench-quick clean
 
 help:
 	@echo "make run    install into $(VENV), make two subscribers, run the example site on 127.0.0.1:$(TWSIP_PORT)"
 	@echo "make test   install what the tests need, run them all"
 	@echo "make bench  one table of speeds (make bench-quick: the same in two minutes)"
-	@echo "make style types clean"
+	@echo "make style types cover clean"
 
 $(VENV)/made: .ci/venv
 	@.ci/venv $(VENV)
@@ -46,6 +46,12 @@ style: $(VENV)/tested
 types: $(VENV)/tested
 	@$(VENV)/bin/mypy --strict twsip/sip twsip/guard twsip/api
 	@$(VENV)/bin/mypy twsip
+
+# Lines and branches of the cellar, by its own tests and those of the rooms that use it.
+CELLAR_TESTS := tests/sip tests/guard tests/dns tests/checks tests/handlers tests/ladders
+cover: $(VENV)/tested
+	@$(VENV)/bin/coverage run --source=twsip/sip,twsip/guard -m pytest $(CELLAR_TESTS)
+	@$(VENV)/bin/coverage report --fail-under=99
 
 bench: $(VENV)/installed
 	@$(VENV)/bin/python bench/run.py
