@@ -166,6 +166,10 @@ def test_subscribers_and_registrations_over_the_socket(tmp_path, capsys, monkeyp
         assert ask("sockets")[0] == {"transport": "UDP", "host": "127.0.0.1", "port": port}
         assert "   1 digest" in ask("order")
         assert ask("uptime")["uptime"] >= 0
+        # A remembered login does not outlive its password.
+        ask("passwd", "alice@127.0.0.1", "--password-stdin", stdin="rabbit\n")
+        assert register(port, "wonderland").startswith("SIP/2.0 401")
+        assert register(port, "rabbit").startswith("SIP/2.0 200")
         # Nothing is lost when the process has no time to say goodbye ..
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -12,7 +12,9 @@ PAGES = Path(__file__).parents[2] / "docs" / "checks"
 # fmt: off
 OF = [
     # page               check
+    ("sources",          checks.Sources),
     ("sanity",           checks.Sanity),
+    ("digest",           checks.Digest),
     ("trusted",          checks.Trusted),
     ("own-identity",     checks.OwnIdentity),
     ("in-dialog",        checks.InDialog),

@@ -114,6 +114,9 @@ def test_while_a_check_waits_repeats_are_absorbed_and_then_the_call_goes_on() ->
     after = Says(Pass())
     street = Street(requests=[check, after], bindings=Bob(ONE))
     street.hears(invite())
+    street.hears(invite())
+    assert street.says() == []
+    street.waits(0.3)
     assert street.says() == ["192.0.2.9:5060 100"]
     street.hears(invite())
     assert street.says() == ["192.0.2.9:5060 100"]
@@ -143,10 +146,48 @@ def test_the_caller_may_give_up_while_a_check_waits() -> None:
     waiting: Deferred[Verdict] = Deferred()
     street = Street(requests=[Says(waiting)], bindings=Bob(ONE))
     street.hears(invite())
+    street.waits(0.3)
     street.hears(request("CANCEL", "sip:bob@example.org"))
     assert street.says() == ["192.0.2.9:5060 100", "192.0.2.9:5060 200", "192.0.2.9:5060 487"]
     waiting.callback(Pass())
     assert street.says() == [], "what was cancelled is not started any more"
+
+
+def test_a_stranger_with_wrong_credentials_gets_one_answer_and_leaves_nothing() -> None:
+    # Source addresses can be forged: whoever has to wait for a backend must not be answered eleven times for one packet.
+    for method in ("INVITE", "MESSAGE"):
+        for gives_up in (False, True):
+            waiting: Deferred[Verdict] = Deferred()
+            street = Street(requests=[Says(waiting)], bindings=Bob(ONE))
+            street.hears(request(method, "sip:bob@example.org"))
+            if gives_up and method == "INVITE":
+                street.hears(request("CANCEL", "sip:bob@example.org"))
+                assert street.says() == ["192.0.2.9:5060 200", "192.0.2.9:5060 487"]
+            waiting.callback(challenge())
+            street.waits(20)
+            assert street.says() == ([] if gives_up and method == "INVITE" else ["192.0.2.9:5060 407"])
+            street.waits(20)
+            assert street.engine.counts()["server_transactions"] == 0
+
+
+def test_a_check_that_passes_soon_sends_100_as_if_it_had_not_waited() -> None:
+    waiting: Deferred[Verdict] = Deferred()
+    street = Street(requests=[Says(waiting)], bindings=Bob(ONE))
+    street.hears(invite())
+    waiting.callback(Pass())
+    assert street.says() == ["192.0.2.9:5060 100", "198.51.100.1:5070 INVITE"]
+    street.waits(0.3)
+    assert street.says() == []
+
+
+def test_a_step_put_off_that_breaks_costs_the_others_nothing() -> None:
+    street = Street(handlers=[Yes(Reply(200))])
+    done: list[int] = []
+    street.engine.later(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+    street.engine.later(lambda: done.append(1))
+    street.hears(register())
+    assert (street.says(), done) == (["192.0.2.9:5060 200"], [1])
+    assert any(isinstance(event, CheckBroke) for event in street.events)
 
 
 def test_what_nobody_vouches_for_is_not_for_us() -> None:
@@ -194,6 +235,12 @@ def test_a_registration_that_comes_again_gets_the_same_answer() -> None:
     street.hears(register())
     (_, first), (_, second) = street.sent()
     assert first.lines == second.lines
+
+
+def test_a_registrar_with_a_store_of_its_own_is_not_held_back_by_a_site_without_one() -> None:
+    street = Street(handlers=[Yes(Reply(200))])
+    street.hears(register())
+    assert street.says() == ["192.0.2.9:5060 200"]
 
 
 def test_malformed_packets_get_400_or_silence_and_are_told() -> None:

@@ -1,10 +1,12 @@
 """Calls through the house: relaying, forking, failover, CANCEL (RFC 3261 section 16)."""
 
 import gc
+from collections.abc import AsyncIterator
 
 from street import Street, answer, request
+from twisted.internet.defer import Deferred
 
-from twsip.api import Arrival, Binding
+from twsip.api import Arrival, Binding, Destination
 from twsip.engine.egress import Branch
 from twsip.engine.relaying import Relaying
 from twsip.engine.transactions import ClientTransaction, ServerTransaction
@@ -317,3 +319,28 @@ def test_an_answer_without_the_callers_via_is_not_passed_on() -> None:
     at = data.index(b"Via: SIP/2.0/UDP 192.0.2.9")
     street.hears(data[:at] + data[data.index(b"\r\n", at) + 2 :], "198.51.100.1", 5070)
     assert street.says() == ["192.0.2.9:5060 502"]
+
+
+def test_cancel_while_the_address_after_a_503_is_looked_up_is_answered() -> None:
+    street = Street(bindings=Bob(ONE))
+    looked_up: Deferred[None] = Deferred()
+
+    async def locate() -> AsyncIterator[Destination]:
+        yield Destination("UDP", "198.51.100.1", 5070)
+        await looked_up
+        yield Destination("UDP", "198.51.100.2", 5070)
+
+    street.resolver.locate = lambda target: locate()  # type: ignore[method-assign, assignment, return-value]
+    street.hears(invite())
+    _, (_, sent) = street.sent()
+    assert isinstance(sent, Request)
+    street.hears(answer(sent, 180), "198.51.100.1", 5070)
+    street.hears(answer(sent, 503), "198.51.100.1", 5070)
+    street.hears(request("CANCEL", "sip:bob@example.org"))
+    looked_up.callback(None)
+    assert sorted(street.says()) == [
+        "192.0.2.9:5060 180",
+        "192.0.2.9:5060 200",
+        "192.0.2.9:5060 487",
+        "198.51.100.1:5070 ACK",
+    ]

@@ -14,7 +14,7 @@ def refuse(*args):
 
 @pytest.fixture
 def admin():
-    return Admin({"say": lambda *words, **more: [*words, more], "refuse": refuse, "odd": lambda: {"a": {1, 2}}})
+    return Admin({"say": lambda *words, **more: [*words, more], "refuse": refuse, "odd": lambda: {"a": {1, 2}}, "upper": lambda text: text.upper()})
 
 
 def ask(admin, **request):
@@ -29,7 +29,7 @@ def test_params_by_position_and_by_name(admin, params, result):
 
 
 def test_methods_are_listed(admin):
-    assert ask(admin, method="system.listMethods")["result"] == ["odd", "refuse", "say", "system.listMethods"]
+    assert ask(admin, method="system.listMethods")["result"] == ["odd", "refuse", "say", "system.listMethods", "upper"]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,7 @@ def test_methods_are_listed(admin):
         (b'{"jsonrpc": "2.0", "method": "say", "params": 5, "id": 1}', -32602),
         (b'{"jsonrpc": "2.0", "method": "odd", "params": [1], "id": 1}', -32602),
         (b'{"jsonrpc": "2.0", "method": "refuse", "id": 1}', -32000),
+        (b'{"jsonrpc": "2.0", "method": "upper", "params": [5], "id": 1}', -32000),
     ],
 )
 def test_errors_have_their_code(admin, line, code):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .dispatch import Engine
 
 _PASS: Final = Pass
+TRYING_AFTER: Final = 0.2
+"""Seconds after which an INVITE that waits gets 100 (RFC 3261 section 17.2.1); who is refused before stays a stranger."""
 
 
 def _nobody(context: RequestContext) -> Reply:
@@ -86,7 +88,7 @@ class Intake:
                 return
             transaction.user = Undecided(self.engine, context, transaction)
             if transaction.invite:
-                transaction.respond(100, reply(context.request, 100))
+                self.engine.wheel.start(transaction.user, 0, TRYING_AFTER)
         self.engine.waiting.run(self._wait(waits, transaction))
 
     async def _wait(self, waits: "Later", transaction: ServerTransaction | None) -> None:
@@ -137,3 +139,8 @@ class Undecided:
         """The caller gave up: say so at once; what is decided later is not done."""
         self.transaction.abandoned = True
         self.engine.outcome.answer(self.context, self.transaction, 487)
+
+    def timer(self, which: int) -> None:
+        """It takes long: the caller need not repeat itself."""
+        if self.transaction.user is self:
+            self.transaction.respond(100, reply(self.context.request, 100))

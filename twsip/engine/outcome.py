@@ -79,11 +79,12 @@ class Outcome:
         if request.method == "ACK":
             return
         if transaction is not None:
-            if data:
+            if data and transaction.kept:
+                # After a 100 the caller waits and repeats nothing, so the refusal has to be repeated until it is acknowledged.
                 transaction.respond(status, data)
-            else:
-                transaction.end()
-        elif data:
+                return
+            transaction.end()
+        if data:
             self.engine.send(context.flow, request, data)
 
     def _tell_refused(self, context: RequestContext, name: str, verdict: Verdict, status: int, why: str) -> None:
@@ -101,8 +102,14 @@ class Outcome:
         )
 
     def answer(self, context: RequestContext, transaction: ServerTransaction, status: int) -> None:
-        """Answer with a status of our own, on behalf of a relayed request that came to nothing."""
-        transaction.respond(status, reply(context.request, status, "", self.engine.tag_for(context.request)))
+        """Answer with a status of our own, on behalf of a relayed request that came to nothing or that was never decided."""
+        data = reply(context.request, status, "", self.engine.tag_for(context.request))
+        if transaction.abandoned and not transaction.kept:
+            # Still a stranger: no answer of ours is repeated to an address that may be forged.
+            transaction.end()
+            self.engine.send(context.flow, context.request, data)
+        else:
+            transaction.respond(status, data)
 
     def _relay(self, context: RequestContext, key: bytes, transaction: ServerTransaction | None, relay: Relay) -> None:
         """Forward the request (§16.5, §16.6)."""
@@ -131,8 +138,8 @@ class Outcome:
             transaction = self.engine.server_for(request, context.flow, key)
             if transaction is None:
                 return
-            if transaction.invite:
-                transaction.respond(100, reply(request, 100))
+        if transaction.invite and not transaction.kept:
+            transaction.respond(100, reply(request, 100))
         Relaying(self.engine, context, transaction, forwarding, relay, mark).begin()
 
     def _relay_ack(self, context: RequestContext, relay: Relay, forwarding: Forwarding, mark: bytes) -> None:
@@ -175,11 +182,11 @@ class Outcome:
 
     def commit(self) -> None:
         """Make bindings durable, then acknowledge them; when that fails their senders get 500 and nothing is kept."""
-        if self._bindings is None:
-            return
         held = self._held
         try:
-            self._bindings.commit()
+            # A site without a store may still have a registrar: with a store of its own, which has written already.
+            if self._bindings is not None:
+                self._bindings.commit()
         except BackendDown as error:
             if not self._down:
                 self._down = True

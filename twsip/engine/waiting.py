@@ -61,7 +61,10 @@ class Waiting:
         while self._later:
             todo, self._later = self._later, []
             for action in todo:
-                action()
+                try:
+                    action()
+                except Exception as error:  # one mistake must not cost the whole turn its output
+                    self.told_broken("engine", error)
 
     def told_broken(self, name: str, error: BaseException) -> None:
         """Somebody's code raised outside the pipelines."""

@@ -73,6 +73,8 @@ class Admin(Factory):
             return _error(number, INVALID_PARAMS, f"{name} does not take that: {error}")
         except (TwsipError, ValueError, LookupError, OSError) as error:
             return _error(number, FAILED, str(error))
+        except Exception as error:  # a number where a text belongs, a database that says no: never ours to die of
+            return _error(number, FAILED, f"{name} failed: {type(error).__name__}: {error}")
         return {"jsonrpc": "2.0", "id": number, "result": result}
 
 
