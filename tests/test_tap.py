@@ -102,7 +102,7 @@ def register(port, password, contact="sip:alice@127.0.0.1:9999"):
         def text(own):
             return (
                 f"REGISTER {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{own};branch=z9hG4bKr{number};rport\r\n"
-                "From: <sip:alice@127.0.0.1>;tag=1\r\nTo: <sip:alice@127.0.0.1>\r\nCall-ID: reg-1\r\n"
+                f"From: <sip:alice@127.0.0.1>;tag=1\r\nTo: <sip:alice@127.0.0.1>\r\nCall-ID: reg-{password}\r\n"
                 f"CSeq: {number} REGISTER\r\nContact: <{contact}>\r\nExpires: 600\r\nMax-Forwards: 70\r\n"
                 f"{authorization}Content-Length: 0\r\n\r\n"
             )
