@@ -1,6 +1,6 @@
 """What the engine owes everybody: refusals, waiting checks, broken checks, ACK and CANCEL, durable registrations."""
 
-from street import Street, answer, message, request
+from street import FakeFlow, Street, answer, message, request
 from test_relay import ONE, Bob, invite
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -9,6 +9,7 @@ from twsip.api import (
     BackendDown,
     Binding,
     Challenge,
+    Destination,
     Drop,
     IHandler,
     IRequestCheck,
@@ -17,6 +18,7 @@ from twsip.api import (
     RequestContext,
     Verdict,
 )
+from twsip.api.errors import TransportFailed
 from twsip.api.events import BackendFailed, CheckBroke, MalformedPacket, Refused
 from twsip.sip.message import Request, Response
 
@@ -278,6 +280,17 @@ def test_answers_go_to_the_source_and_to_the_port_of_sent_by_without_rport() -> 
     ((where, reply),) = street.sent()
     assert where == "203.0.113.7:40000"
     assert reply.via.rport == 40000
+
+
+def test_an_address_that_cannot_be_sent_to_by_name_is_answered_where_it_came_from() -> None:
+    street = Street(handlers=[Yes(Reply(200))])
+
+    def no_zone(destination: Destination) -> FakeFlow:
+        raise TransportFailed(f"{destination.host!r} is no address")
+
+    street.flow_to = no_zone  # type: ignore[method-assign]
+    street.hears(request("MESSAGE", "sip:bob@example.org"), "fe80::1%eth0", 40000)
+    assert street.says() == ["fe80::1%eth0:40000 200"]
 
 
 def test_a_big_request_goes_by_tcp_and_by_udp_when_that_cannot_be_opened() -> None:

@@ -218,7 +218,10 @@ class Engine:
         via = request.via
         if flow.reliable or via.rport >= 0 or (via.port or 5060) == flow.port:
             return flow
-        back: Flow = self.transports.flow_to(Destination("UDP", flow.host, via.port or 5060))
+        try:
+            back: Flow = self.transports.flow_to(Destination("UDP", flow.host, via.port or 5060))
+        except TransportFailed:
+            return flow  # an address with a zone (fe80::1%eth0) is known to the kernel only as a source
         return back
 
     def send(self, flow: Flow, request: Request, data: bytes) -> None:

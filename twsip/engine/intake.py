@@ -86,9 +86,10 @@ class Intake:
             if transaction is None:
                 waits.close()
                 return
-            transaction.user = Undecided(self.engine, context, transaction)
+            undecided = Undecided(self.engine, context, transaction)
+            transaction.user = undecided
             if transaction.invite:
-                self.engine.wheel.start(transaction.user, 0, TRYING_AFTER)
+                self.engine.wheel.start(undecided, 0, TRYING_AFTER)
         self.engine.waiting.run(self._wait(waits, transaction))
 
     async def _wait(self, waits: "Later", transaction: ServerTransaction | None) -> None:
