@@ -8,7 +8,8 @@ from zope.interface.verify import verifyObject
 from tests.helpers import make_context, make_request
 from twsip.api import ConfigError, IRequestCheck, OurDialog, Pass
 from twsip.checks import InDialog
-from twsip.guard.mark import key_from, sign
+from twsip.guard.mark import key_from, side, sign
+from twsip.sip.fields.address import Address, parse_address
 
 
 class House:
@@ -33,7 +34,15 @@ def facts(check: InDialog, method: str = "BYE", uri: str = "sip:bob@192.0.2.77",
     return verdict.facts
 
 
-MARK = sign(key_from(b"s" * 32), b"c1@phone", b"a1").decode()
+def address(value: bytes) -> Address:
+    found = parse_address(value)
+    assert found is not None
+    return found
+
+
+ALICE = address(b"<sip:alice@example.org>;tag=a1")
+BOB = address(b"<sip:bob@example.org>")
+MARK = sign(key_from(b"s" * 32), b"c1@phone", side(ALICE, BOB)).decode()
 INSIDE: dict[str, object] = {"from_": "<sip:alice@example.org>;tag=a1", "to": "<sip:bob@example.org>;tag=b1"}
 OURS = (OurDialog(b"c1@phone"),)
 
@@ -77,6 +86,17 @@ def test_a_strict_router_leaves_it_in_the_request_uri(check: InDialog) -> None:
         ((f"Route: <sip:elsewhere.example;lr>, <sip:192.0.2.1;lr;m={MARK}>",), {}),
         ((f"Route: <sip:192.0.2.1;lr;m={MARK}>, <sip:a@@>",), {}),
         ((f"Route: <sip:192.0.2.1;lr;m={MARK}>",), {"call_id": "c2@phone"}),
+        # Whoever was called knows the mark: it must not let anybody speak as a third one, or to a third one.
+        ((f"Route: <sip:192.0.2.1;lr;m={MARK}>",), {"from_": "<sip:carol@example.org>;tag=a1"}),
+        (
+            (f"Route: <sip:192.0.2.1;lr;m={MARK}>",),
+            {"from_": "<sip:carol@example.org>;tag=b1", "to": "<sip:alice@example.org>;tag=a1"},
+        ),
+        ((f"Route: <sip:192.0.2.1;lr;m={MARK}>",), {"to": "<sip:carol@example.org>;tag=b1"}),
+        (
+            (f"Route: <sip:192.0.2.1;lr;m={MARK}>",),
+            {"from_": "<sip:bob@example.org>;tag=a1", "to": "<sip:alice@example.org>;tag=b1"},
+        ),
         ((f"Route: <sip:192.0.2.1;lr;m={MARK}>",), {"from_": "<sip:alice@example.org>;tag=a2"}),
         ((f"Route: <sip:192.0.2.1;lr;m={MARK}>",), {"to": "<sip:bob@example.org>"}),
         ((f"Route: <sip:192.0.2.1;lr;m={MARK}>",), {"method": "REGISTER"}),

@@ -344,3 +344,9 @@ def test_cancel_while_the_address_after_a_503_is_looked_up_is_answered() -> None
         "192.0.2.9:5060 487",
         "198.51.100.1:5070 ACK",
     ]
+
+
+def test_a_user_is_one_user_by_whatever_name_our_domain_is_called() -> None:
+    street = Street(bindings=Bob(ONE))
+    street.hears(request("MESSAGE", "sip:bob@192.0.2.1"))
+    assert street.says() == ["198.51.100.1:5070 MESSAGE"]

@@ -4,7 +4,7 @@ from ..sip.message import Request, Response
 from ..sip.uri import Uri
 from .accounts import Account, Binding
 from .answer import Answer, Relay
-from .context import Arrival, Domains, Facts, Flow, RequestContext
+from .context import Arrival, Domains, Facts, Flow, RequestContext, local_aor
 from .errors import (
     BackendDown,
     ConfigError,
@@ -76,5 +76,6 @@ __all__ = [
     "Uri",
     "Verdict",
     "WrongResponse",
+    "local_aor",
     "tell_nobody",
 ]

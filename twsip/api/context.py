@@ -4,6 +4,7 @@ from typing import Protocol, TypeVar, final
 
 from ..sip.message import Request
 from ..sip.proxy.route import Routed
+from ..sip.uri import Uri
 
 F = TypeVar("F")
 
@@ -137,3 +138,13 @@ class Domains(Protocol):
 
     def realm_for(self, host: str) -> str:
         """The digest realm for this domain: the domain itself, or the site's name for its bare addresses."""
+
+
+def local_aor(uri: Uri, site: Domains) -> str:
+    """The address-of-record of one of our users, however our domain was named.
+
+    The site's other names and its bare addresses stand for the domain whose realm they share, so that
+    alice@localhost, alice@192.0.2.1 and alice@example.org are one alice.  The URI's host must be one of ours.
+    """
+    domain = site.realm_for(uri.host)
+    return uri.aor if domain == uri.host else f"sip:{uri.user}@{domain}"

@@ -4,7 +4,7 @@ from typing import final
 
 from zope.interface import implementer
 
-from ..api import PASS, Caller, IRequestCheck, OurDialog, Reply, RequestContext, Uri, Verdict
+from ..api import PASS, Caller, IRequestCheck, OurDialog, Reply, RequestContext, Uri, Verdict, local_aor
 from ..guard.identity import claimed
 from ..sip import names
 
@@ -50,5 +50,4 @@ class OwnIdentity:
         # A phone that knows us by address only: our bare addresses stand for the site's own domain.
         if not uri.is_sip or not uri.user or not context.site.is_local(uri.host):
             return False
-        domain = context.site.realm_for(uri.host)
-        return domain != uri.host and caller.may_be(f"sip:{uri.user}@{domain}")
+        return caller.may_be(local_aor(uri, context.site))

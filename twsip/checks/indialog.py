@@ -6,8 +6,14 @@ from zope.interface import implementer
 
 from ..api import PASS, ConfigError, IRequestCheck, OurDialog, Pass, RequestContext, Verdict
 from ..api.house import House
-from ..guard.mark import PARAMETER, key_from, verify
+from ..guard.mark import PARAMETER, key_from, side, verify
+from ..sip.message import Request
 from .route import routed
+
+
+def _sides(request: Request) -> tuple[bytes, bytes]:
+    return side(request.from_, request.to), side(request.to, request.from_)
+
 
 _NEVER_INSIDE = ("REGISTER", "PUBLISH")
 
@@ -28,7 +34,7 @@ class InDialog:
         self._key = key_from(house.secret)
 
     def check(self, context: RequestContext) -> Verdict:
-        """Pass, with the fact if the mark was made for this Call-ID and one of both tags."""
+        """Pass, with the fact if the mark was made for this Call-ID, one of both tags and these two parties."""
         request = context.request
         to_tag = request.to.params.get(b"tag")
         if not to_tag or request.method in _NEVER_INSIDE:
@@ -39,6 +45,6 @@ class InDialog:
         if after is None or after.was_ours is None:
             return PASS
         token = after.was_ours.params.get(PARAMETER)
-        if token is None or not verify(self._key, request.call_id, (request.from_.tag, to_tag), token):
+        if token is None or not verify(self._key, request.call_id, _sides(request), token):
             return PASS
         return Pass(OurDialog(request.call_id))

@@ -11,7 +11,7 @@ from ..api.errors import TransportFailed
 from ..api.events import LimitReached, MalformedPacket, Teller
 from ..api.facts import Destination
 from ..api.interfaces import IBindings
-from ..guard.mark import key_from, sign
+from ..guard.mark import key_from, side, sign
 from ..sip.build import reply, reply_to_malformed
 from ..sip.fields.via import MAGIC
 from ..sip.message import Malformed, Request, Response
@@ -247,7 +247,7 @@ class Engine:
     def record_routes(self, context: RequestContext, outgoing: Any) -> list[bytes]:
         """Our Record-Route lines: one, or two where the request changes its way (RFC 5658), the outgoing one on top."""
         request = context.request
-        mark = sign(self._mark_key, request.call_id, request.from_.tag)
+        mark = sign(self._mark_key, request.call_id, side(request.from_, request.to))
         first = record_route(outgoing, mark)
         second = record_route(context.flow, mark)
         return [first] if first == second else [first, second]

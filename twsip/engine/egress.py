@@ -201,7 +201,9 @@ class Branch:
                 # RFC 3263 §4.3: a 503 is a reason to try the next address; the last one's 503 counts as an answer.
                 self.relaying.spare = response
                 self._failed("503")
-                self.transaction = None  # it is over: a CANCEL that comes while the next address is looked up is not its business
+                self.transaction = (
+                    None  # it is over: a CANCEL that comes while the next address is looked up is not its business
+                )
                 self.next()
                 return
         self.relaying.run(self.relaying.answers.answered(self.number, response))

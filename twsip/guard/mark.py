@@ -4,6 +4,8 @@ from hashlib import blake2s
 from hmac import compare_digest
 from typing import Final
 
+from ..sip.fields.address import Address
+
 PARAMETER: Final = "m"
 """The URI parameter of our Record-Route that carries the mark."""
 LENGTH: Final = 32
@@ -16,25 +18,37 @@ def key_from(secret: bytes) -> bytes:
     return blake2s(b"mark", key=secret[:32], person=_PURPOSE).digest()
 
 
-def sign(key: bytes, call_id: bytes, tag: bytes) -> bytes:
-    """The mark of a dialog: 32 hex digits over the Call-ID and the From tag of the request that we record-route.
+def side(address: Address, other: Address) -> bytes:
+    """How a dialog looks from one side: its tag and address-of-record, and the other's address-of-record.
 
-    Hex, because it survives whoever folds the case of a URI.  The tag is a token, so the line end between both cannot
-    be part of it: no two pairs sign alike.
+    The opener's side is what is signed.  A request of the other party carries the opener in To, so seen from there it
+    is the same side; whoever puts a third name into From or To has neither.  A length stands in front, so that no two
+    pairs of names read alike.
     """
-    return blake2s(call_id + b"\n" + tag, key=key, digest_size=_SIZE).hexdigest().encode()
+    mine = address.aor.encode("utf-8", "surrogateescape")
+    theirs = other.aor.encode("utf-8", "surrogateescape")
+    return b"%b\n%d\n%b%b" % (address.tag, len(mine), mine, theirs)
 
 
-def verify(key: bytes, call_id: bytes, tags: tuple[bytes, ...], token: str) -> bool:
-    """Whether the token is the mark of this Call-ID and one of the tags.
+def sign(key: bytes, call_id: bytes, opener: bytes) -> bytes:
+    """The mark of a dialog: 32 hex digits over the Call-ID and the opener's side of the request that we record-route.
 
-    How long it takes tells nothing about how much of a wrong token was right.  The callee's requests carry the
-    caller's tag in To, so both tags of a request are asked.
+    Hex, because it survives whoever folds the case of a URI.  Neither Call-ID nor tag holds a line end: no two
+    dialogs sign alike.
+    """
+    return blake2s(call_id + b"\n" + opener, key=key, digest_size=_SIZE).hexdigest().encode()
+
+
+def verify(key: bytes, call_id: bytes, sides: tuple[bytes, ...], token: str) -> bool:
+    """Whether the token is the mark of this Call-ID and one of the sides.
+
+    How long it takes tells nothing about how much of a wrong token was right.  The opener's own requests carry it in
+    From, the other party's in To, so both sides of a request are asked.
     """
     if len(token) != LENGTH or not token.isascii():
         return False
     given = token.lower().encode()
-    for tag in tags:
-        if compare_digest(sign(key, call_id, tag), given):
+    for one in sides:
+        if compare_digest(sign(key, call_id, one), given):
             return True
     return False

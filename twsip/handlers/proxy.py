@@ -6,7 +6,7 @@ from zope.interface import implementer
 
 from ..api.accounts import Binding
 from ..api.answer import Relay
-from ..api.context import RequestContext
+from ..api.context import RequestContext, local_aor
 from ..api.facts import Target
 from ..api.house import House
 from ..api.interfaces import IBindings, IHandler
@@ -48,7 +48,7 @@ class Proxy:
             return Relay((Target(uri),), Proxy, self.record_route)
         if not uri.user or self._bindings is None:
             return None
-        found = self._bindings.get(uri.aor, context.now)
+        found = self._bindings.get(local_aor(uri, context.site), context.now)
         targets = [target for target in map(_target, found) if target is not None]
         if uri.secure:
             # A sips request is never carried over anything but TLS (RFC 3261 section 26.2.2).

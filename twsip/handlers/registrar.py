@@ -6,7 +6,7 @@ from typing import Any, Final, final
 
 from zope.interface import implementer
 
-from ..api.context import RequestContext
+from ..api.context import RequestContext, local_aor
 from ..api.errors import BackendDown, ConfigError
 from ..api.events import Registered, Teller, tell_nobody
 from ..api.facts import Caller, TrustedPeer
@@ -97,7 +97,7 @@ class Registrar:
         to = request.to.uri
         if not to.is_sip or not to.user or not to.aor.isprintable() or not context.site.is_local(to.host):
             return Reply(404, "Not Found", why="To is no address-of-record of this site")
-        aor = to.aor
+        aor = local_aor(to, context.site)
         caller = context.facts.get(Caller)
         if not (TrustedPeer in context.facts if caller is None else caller.may_be(aor)):
             return Reply(403, "Forbidden", why="nobody vouched for this registration")
