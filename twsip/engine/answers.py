@@ -28,9 +28,9 @@ def challenge(context: RequestContext, verdict: Challenge, tag: bytes) -> tuple[
 
 def refusal(context: RequestContext, verdict: Reply, tag: bytes) -> bytes:
     """A Reply with its own headers; a line end inside a value would start a new header, so none gets through."""
-    lines: tuple[bytes, ...] = ()
-    if verdict.headers:
-        lines = tuple(
+    lines = verdict.lines
+    if lines is None:
+        lines = verdict.lines = tuple(
             [f"{name}: {value}".replace("\r", " ").replace("\n", " ").encode() for name, value in verdict.headers]
         )
     return reply(context.request, verdict.status, verdict.reason, tag, lines)

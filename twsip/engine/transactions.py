@@ -48,7 +48,7 @@ class ClientUser(Protocol):
 class Transaction:
     """What both sides share: a machine, the flow, the message kept for repeats, and the running timers."""
 
-    __slots__ = ("engine", "flow", "kept", "key", "machine", "running", "timers")
+    __slots__ = ("engine", "flow", "kept", "key", "machine", "running")
 
     machine: InviteServer | OtherServer | InviteClient | OtherClient
 
@@ -57,7 +57,8 @@ class Transaction:
         self.key = key
         self.flow = flow
         self.kept = b""
-        self.running: list[tuple[int, int]] = []
+        self.running: tuple[int, ...] = ()
+        """The running timers, at most two, each as one number: slot * 32 + which.  There are many of us: every byte counts."""
 
     def feed(self, event: Input, data: bytes = b"", response: Response | None = None) -> bool:
         """Give the machine one input and carry out what it asks; True when the message was handed to the user."""
@@ -103,13 +104,13 @@ class Transaction:
         delay = self.machine.delay(act)
         if delay > 0.0:
             which = int(timer_input(act))
-            self.running.append((which, self.engine.wheel.start(self, which, delay)))
+            self.running += (self.engine.wheel.start(self, which, delay) << 5 | which,)
         elif delay == 0.0:
             self.feed(timer_input(act))
 
     def timer(self, which: int) -> None:
         """One of its timers has run out."""
-        self.running = [pair for pair in self.running if pair[0] != which]
+        self.running = tuple([one for one in self.running if one & 31 != which])
         self.feed(_TIMER_INPUTS[which])
 
     def transport_failed(self) -> None:
@@ -118,9 +119,9 @@ class Transaction:
 
     def stop_timers(self) -> None:
         """Leave nothing in the wheel."""
-        for which, slot in self.running:
-            self.engine.wheel.stop(self, which, slot)
-        self.running.clear()
+        for one in self.running:
+            self.engine.wheel.stop(self, one & 31, one >> 5)
+        self.running = ()
 
     def to_user(self, response: Response) -> None:
         """The machine hands a response up."""

@@ -24,6 +24,8 @@ BATCH: Final = 64
 """Datagrams read in one turn: more would let one flood keep timers and connections waiting."""
 MOST_WAITING: Final = 1024
 """Datagrams kept while the kernel takes none; what comes on top is dropped, as the network would."""
+MOST_FLOWS: Final = 8192
+"""Flows kept by their address, so that who sends again is the same object; when full they are all forgotten."""
 LONGEST: Final = 65507
 
 # What the kernel says about this datagram itself; anything else is weather.
@@ -127,6 +129,7 @@ class UDPPort:
         self.port: int = bound.getsockname()[1]
         self.alive = True
         self.queue: list[tuple[bytes, Address]] = []
+        self._flows: dict[Address, UDPFlow] = {}
         self._waiting: deque[tuple[bytes, Address]] = deque()
         self._socket = bound
         self._reactor = reactor
@@ -150,6 +153,7 @@ class UDPPort:
         turns = self.turns
         received = turns.receiver.received
         recvfrom = self._socket.recvfrom
+        flows = self._flows
         now = self._now()
         turns.inside = True
         for _ in range(BATCH):
@@ -160,7 +164,12 @@ class UDPPort:
             except OSError:
                 continue  # somebody else's bad news (an earlier datagram was refused): this socket is well
             try:
-                received(Arrival(data, UDPFlow(self, address), now))
+                flow = flows.get(address)
+                if flow is None:
+                    if len(flows) >= MOST_FLOWS:
+                        flows.clear()
+                    flow = flows[address] = UDPFlow(self, address)
+                received(Arrival(data, flow, now))
             except Exception as error:  # the receiver promised not to; the socket outlives it
                 turns.broke("received", error)
             if not self.alive:
