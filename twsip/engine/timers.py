@@ -7,6 +7,8 @@ from typing import Final, Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 TICK: Final = 0.01
+_BITS: Final = tuple(1 << which for which in range(128))
+"""One object for each timer's bit: a hundred thousand entries of the wheel share them."""
 
 
 class Fires(Protocol):
@@ -19,8 +21,8 @@ class Fires(Protocol):
 class Wheel:
     """Timers in slots of 10 ms: late by less than one slot, never early; starting and stopping cost one dict step each.
 
-    `after` is called when a turn of timers is over, `broke` when an owner raises.  A slot is a dict from (owner, which) to nothing, so an owner that ended takes its timers along and leaves nothing
-    behind.
+    `after` is called when a turn of timers is over, `broke` when an owner raises.  A slot is a dict from owner to the bits of
+    its timers, so an owner that ended takes its timers along and leaves nothing behind.
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class Wheel:
         self._clock = clock
         self._after = after
         self._broke = broke
-        self._slots: dict[int, dict[tuple[Fires, int], None]] = {}
+        self._slots: dict[int, dict[Fires, int]] = {}
         self._due: list[int] = []
         self._call: IDelayedCall | None = None
         self._call_slot = 0
@@ -39,22 +41,25 @@ class Wheel:
         slot = int((self._clock.seconds() + delay) / TICK + 0.999999)
         timers = self._slots.get(slot)
         if timers is None:
-            self._slots[slot] = {(owner, which): None}
+            self._slots[slot] = {owner: _BITS[which]}
             heappush(self._due, slot)
             if self._call is None or slot < self._call_slot:
                 self._arm()
         else:
-            timers[(owner, which)] = None
+            have = timers.get(owner, 0)
+            timers[owner] = have | _BITS[which] if have else _BITS[which]
         return slot
 
     def stop(self, owner: Fires, which: int, slot: int) -> None:
         """Forget that timer if it is still there."""
         timers = self._slots.get(slot)
         if timers is not None:
-            timers.pop((owner, which), None)
+            left = timers.pop(owner, 0) & ~_BITS[which]
+            if left:
+                timers[owner] = left
 
     def __len__(self) -> int:
-        return sum(len(timers) for timers in self._slots.values())
+        return sum(bits.bit_count() for timers in self._slots.values() for bits in timers.values())
 
     def _arm(self) -> None:
         slot = self._due[0]
@@ -74,7 +79,10 @@ class Wheel:
             timers = self._slots[slot]
             try:
                 while timers:
-                    (owner, which), _ = timers.popitem()
+                    owner, bits = timers.popitem()
+                    which = bits.bit_length() - 1
+                    if bits != _BITS[which]:
+                        timers[owner] = bits ^ _BITS[which]
                     self._run(owner, which)
             finally:
                 self._slots.pop(slot, None)
