@@ -10,6 +10,7 @@ from ..api.verdict import Reply
 from ..sip import names
 from ..sip.build import cancel_for
 from ..sip.message import Response
+from ..sip.proxy.forward import Forwarding
 from .transactions import ClientTransaction
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ WHICH_C: Final = 100
 WHICH_CANCELLED: Final = 101
 BIGGEST_DATAGRAM: Final = 1300
 """Bytes; a longer request goes by TCP (RFC 3261 section 18.1.1: within 200 bytes of the path MTU, or 1300)."""
+
+
+def hop(forwarding: Forwarding, target: Target) -> Target:
+    """What the resolver is asked for: the target's own Path, else the first Route that is left, else the target (§16.6 step 7)."""
+    routes = forwarding.routes
+    return Target(routes[0].uri) if routes and not target.route else target
 
 
 @final
@@ -67,7 +74,7 @@ class Branch:
                 # The connection it registered over is gone, and its Contact is not where it came from: nothing reaches it.
                 self._over(480, "the connection of the binding is gone")
                 return
-        found = engine.resolver.locate(self.relaying.hop(target))
+        found = engine.resolver.locate(hop(self.relaying.forwarding, target))
         if type(found) is tuple or isinstance(found, Sequence):
             self.destinations = iter(found)
             self.next()

@@ -7,13 +7,14 @@ from ..api.answer import Relay
 from ..api.context import RequestContext
 from ..api.errors import BackendDown, TransportFailed
 from ..api.events import BackendFailed, BackendRecovered, Refused
-from ..api.facts import Destination, Target
+from ..api.facts import Destination
 from ..api.interfaces import IBindings
 from ..api.verdict import Challenge, Drop, Reply, Verdict
 from ..sip.build import reply
 from ..sip.proxy.forward import DEFAULT_BREADTH, Forwarding, prepare, printed
 from ..sip.proxy.loops import fingerprint, is_loop
 from . import answers
+from .egress import hop
 from .relaying import Relaying
 from .transactions import ServerTransaction
 
@@ -145,9 +146,6 @@ class Outcome:
     def _relay_ack(self, context: RequestContext, relay: Relay, forwarding: Forwarding, mark: bytes) -> None:
         """An ACK of a 2xx: forwarded without a transaction, to the first destination that may be sent to (§17)."""
         target = relay.targets[0]
-        hop = target
-        if forwarding.routes and not target.route:
-            hop = Target(forwarding.routes[0].uri)
 
         def go(destination: Destination) -> bool:
             if self.engine.destinations.allow(context, destination) is not None:
@@ -166,7 +164,7 @@ class Outcome:
                 return False
             return True
 
-        found = self.engine.resolver.locate(hop)
+        found = self.engine.resolver.locate(hop(forwarding, target))
         if isinstance(found, Sequence):
             for destination in found:
                 if go(destination):

@@ -98,11 +98,6 @@ class Relaying:
         for branch in fresh:
             branch.start()
 
-    def hop(self, target: Target) -> Target:
-        """What the resolver is asked for: the first Route that is left, or the target itself (§16.6 step 7)."""
-        routes = self.forwarding.routes
-        return Target(routes[0].uri) if routes and not target.route else target
-
     def message(self, target: Target, flow: Any) -> tuple[bytes, bytes]:
         """The bytes for this target over this flow, and the key of their client transaction."""
         engine = self.engine

@@ -107,10 +107,3 @@ def _written(step: Address) -> bytes:
     for name, value in step.params.items():
         text += b";%b=%b" % (name, value) if value else b";" + name
     return text
-
-
-def next_hop(forwarding: Forwarding, uri: Uri, path: tuple[str, ...]) -> str:
-    """The URI whose host is looked up: the first Route if there is one, else the target (section 16.6 step 7)."""
-    if path:
-        return path[0]
-    return forwarding.routes[0].uri.text if forwarding.routes else uri.text
