@@ -1,14 +1,25 @@
-"""Packages of twsip; the cellar (twsip.sip and twsip.guard) is compiled by mypyc when TWSIP_COMPILE=1."""
+"""Packages of twsip; its fast path is compiled when TWSIP_COMPILE=1: mypyc and Cython make C of the very same Python.
+
+Nothing but speed depends on it.  `twistd twsip --version` says which one runs.
+"""
 
 import os
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
+COMPILE = os.environ.get("TWSIP_COMPILE") == "1"
+COMPILERS = ["mypy[mypyc]>=1.13", "Cython>=3.1"]
 TEST = ["coverage>=7.4", "hypothesis>=6.100", "pip", "pytest>=8", "setuptools>=77"]
 STYLE = ["mypy>=1.13", "mypy-zope>=1.0.9", "ruff>=0.8"]
+
+# By mypyc, from the source in its place.
+ROOMS = ("sip", "guard", "checks", "engine", "handlers")
+FILES = ("api/answer.py", "api/context.py", "api/facts.py", "api/verdict.py")
+# By Cython; these have a plain Python twin that runs where they were not compiled.
+NATIVE = {"twsip.sip._scan": "native/scan.py"}
 
 
 def version():
@@ -18,13 +29,16 @@ def version():
 
 
 def extensions():
-    """The compiled cellar; without mypy, or when not asked for, it is plain Python."""
-    if os.environ.get("TWSIP_COMPILE") != "1":
+    """What is compiled; nothing when not asked for."""
+    if not COMPILE:
         return []
+    from Cython.Build import cythonize
     from mypyc.build import mypycify
 
-    files = sorted(str(path.relative_to(HERE)) for room in ("sip", "guard") for path in (HERE / "twsip" / room).rglob("*.py"))
-    return mypycify(["--strict", *files])
+    paths = [path for room in ROOMS for path in (HERE / "twsip" / room).rglob("*.py")]
+    files = sorted(str(path.relative_to(HERE)) for path in [*paths, *(HERE / "twsip" / name for name in FILES)])
+    native = [Extension(name, [source]) for name, source in NATIVE.items()]
+    return [*mypycify(files), *cythonize(native, build_dir="build", quiet=True)]
 
 
 setup(
@@ -41,8 +55,9 @@ setup(
     packages=[*find_packages(include=["twsip", "twsip.*"]), "twisted.plugins"],
     package_data={"twsip": ["py.typed"]},
     ext_modules=extensions(),
+    setup_requires=COMPILERS if COMPILE else [],
     install_requires=["Twisted[tls]>=24.11", "pyOpenSSL>=24.2", "service-identity>=24.1", "cryptography>=42"],
-    extras_require={"test": TEST, "dev": [*TEST, *STYLE, "tox>=4"], "compile": ["mypy[mypyc]>=1.13"]},
+    extras_require={"test": TEST, "dev": [*TEST, *STYLE, "tox>=4"], "compile": COMPILERS},
     entry_points={"console_scripts": ["twsipctl = twsip.ops.ctl:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -14,6 +14,7 @@ if __name__ == "__main__":
 
 from twsip.sip import names
 from twsip.sip.build import ack_for, cancel_for, reply, reply_to_malformed, upstream
+from twsip.sip.fields.via import Source
 from twsip.sip.message import Malformed, Request, Response
 from twsip.sip.parser import MOST_HEADERS, parse
 from twsip.sip.proxy.forward import prepare, printed
@@ -76,7 +77,7 @@ def _request(request: Request) -> None:
     server_key(request)
     if request.method == "CANCEL":
         cancelled_key(request)
-    request.arrived_from(b"203.0.113.7", 40000)
+    request.arrived_from(Source("203.0.113.7", 40000))
     answered = parse(reply(request, 404, "", b"ours"))
     assert isinstance(answered, Response), answered
     assert answered.method == request.method

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from twsip.api import Arrival, Event, RequestContext
 from twsip.cred import portal_for
+from twsip.sip.fields.via import SentBy, Source
 from twsip.sip.message import Request
 from twsip.sip.parser import parse
 
@@ -36,6 +37,8 @@ class FakeFlow:
         self.local_port = local_port
         self.via_host = f"[{local_host}]" if ":" in local_host else local_host
         self.via_port = local_port
+        self.source = Source(host, port)
+        self.sent_by = SentBy(transport, self.via_host, local_port)
         self.id = f"{transport} {host} {port} via {local_host} {local_port}"
         self.alive = True
         self.peer_names: tuple[str, ...] = ()

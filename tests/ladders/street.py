@@ -9,6 +9,7 @@ from twsip.api import Arrival, Destination, Event, IBindings, IResolver, Target
 from twsip.api.errors import TransportFailed
 from twsip.engine import Engine
 from twsip.handlers.proxy import Proxy
+from twsip.sip.fields.via import SentBy, Source
 from twsip.sip.message import Request, Response
 from twsip.sip.parser import parse
 
@@ -27,6 +28,8 @@ class FakeFlow:
         self.local_port = 5061 if self.secure else 5060
         self.via_host = "192.0.2.1"
         self.via_port = self.local_port
+        self.source = Source(host, port)
+        self.sent_by = SentBy(transport, self.via_host, self.via_port)
         self.peer_names: tuple[str, ...] = ()
         self.alive = True
         self.id = f"{transport} {host} {port}"

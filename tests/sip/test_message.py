@@ -3,6 +3,7 @@
 import pytest
 
 from twsip.sip import names
+from twsip.sip.fields.via import Source
 from twsip.sip.message import Malformed, Message, Request, Response
 from twsip.sip.parser import parse
 
@@ -42,7 +43,7 @@ def test_values_in_any_spelling_and_order() -> None:
 
 def test_both_kinds_share_the_reading_of_lines() -> None:
     one = request("Supported: path")
-    plain = Message(one.lines, one.ids, b"", one.via, one.call_id, one.cseq, one.method)
+    plain = Message(one.lines, one.field_values, one.layout, b"", one.via, one.call_id, one.cseq, one.method)
     assert plain.tokens(names.SUPPORTED) == one.tokens(names.SUPPORTED) == [b"path"]
     assert (plain.body, plain.via, plain.call_id, plain.cseq, plain.method) == (b"", one.via, b"c1", 7, "INVITE")
 
@@ -101,7 +102,7 @@ def test_in_dialog_is_a_tag_in_to() -> None:
 )
 def test_where_it_came_from_goes_into_the_topmost_via_only(via: str, line: str) -> None:
     one = request("Via: SIP/2.0/UDP 10.0.0.2;rport", via=via)
-    one.arrived_from(b"192.0.2.9", 6000)
+    one.arrived_from(Source("192.0.2.9", 6000))
     assert one.values(names.VIA) == [line.encode(), b"SIP/2.0/UDP 10.0.0.2;rport"]
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from fuzz.parser import run, seeds
 from twsip.sip import names
 from twsip.sip.build import reply, reply_to_malformed
+from twsip.sip.fields.via import Source
 from twsip.sip.message import Malformed, Request, Response
 from twsip.sip.parser import LONGEST_LINE, MOST_BYTES, MOST_HEADERS, parse, unfold
 
@@ -366,7 +367,7 @@ def test_shaken_messages_keep_what_is_promised(data: bytes, stream: bool) -> Non
         assert b"\n" not in line
         assert line[:1] not in (b" ", b"\t")
     if isinstance(found, Request):
-        found.arrived_from(b"203.0.113.7", 4000)
+        found.arrived_from(Source("203.0.113.7", 4000))
         answered = parse(reply(found, 400, "", b"t"))
         assert isinstance(answered, Response)
         assert answered.values(names.VIA) == found.values(names.VIA)

@@ -2,6 +2,7 @@
 
 from typing import Protocol, TypeVar, final
 
+from ..sip.fields.via import SentBy, Source
 from ..sip.message import Request
 from ..sip.proxy.route import Routed
 from ..sip.uri import Uri
@@ -40,6 +41,14 @@ class Flow(Protocol):
     def local_port(self) -> int:
         """Our port that it came in on."""
 
+    @property
+    def source(self) -> Source:
+        """The peer's address and port as its own Via is made to say them."""
+
+    @property
+    def sent_by(self) -> SentBy:
+        """What we call ourselves in Via and Record-Route of what leaves on it."""
+
     def send(self, data: bytes) -> None:
         """Send one whole message; raises TransportFailed when that is known to be impossible."""
 
@@ -57,27 +66,22 @@ class Arrival:
 
 
 @final
-class Facts:
+class Facts(dict[type[object], object]):
     """At most one fact of each type; a fact is any value, found again by its class."""
 
-    __slots__ = ("_of",)
-
-    def __init__(self) -> None:
-        self._of: dict[type[object], object] = {}
+    # A dict by birth, because it is asked a dozen times a request: `Caller in facts` is then no call.
+    __slots__ = ()
 
     def add(self, fact: object) -> None:
         """Remember a fact; a second one of the same type takes the place of the first."""
-        self._of[type(fact)] = fact
+        self[type(fact)] = fact
 
-    def get(self, kind: type[F]) -> F | None:
+    def get(self, kind: type[F]) -> F | None:  # type: ignore[override]
         """The fact of this type, or None."""
-        return self._of.get(kind)  # type: ignore[return-value]
-
-    def __contains__(self, kind: type[object]) -> bool:
-        return kind in self._of
+        return dict.get(self, kind)  # type: ignore[return-value]
 
     def __repr__(self) -> str:
-        return "Facts(" + ", ".join(repr(fact) for fact in self._of.values()) + ")"
+        return "Facts(" + ", ".join(repr(fact) for fact in self.values()) + ")"
 
 
 @final

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, Destination, IDestinationCheck, Relay, Reply, Request, RequestContext, Verdict
 from ..guard.blacklist import Rule, Rules, parse_definition, parse_rules
@@ -16,7 +16,6 @@ Handlers = type[object] | tuple[type[object], ...] | None
 
 
 @final
-@implementer(IDestinationCheck)
 class Blacklist:
     """473 for the listed destinations, asked of every address after DNS, right before a packet leaves.
 
@@ -115,3 +114,6 @@ def _sorted(lines: list[str], name: str) -> tuple[Nets, Rules]:
     for one in definitions:
         rules.extend(one.rules)
     return Nets(*plain), Rules(name, tuple(rules))
+
+
+classImplements(Blacklist, IDestinationCheck)

@@ -6,7 +6,7 @@ from typing import Any, Final, final
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, TimeoutError
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import (
     PASS,
@@ -47,7 +47,6 @@ _CREDENTIALS: Final = (names.AUTHORIZATION, names.PROXY_AUTHORIZATION)
 
 
 @final
-@implementer(IRequestCheck)
 class Digest:
     """Challenges whoever claims an identity of ours (To of a REGISTER, From of anything else) and finds out who it is.
 
@@ -298,3 +297,6 @@ def _known(option: str, given: tuple[str, ...], table: Mapping[str, int]) -> tup
         if one not in table:
             raise ConfigError(f"{option}= of Digest holds {one!r}, which is not known; it takes {', '.join(table)}")
     return given
+
+
+classImplements(Digest, IRequestCheck)

@@ -2,7 +2,7 @@
 
 from typing import final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import PASS, Caller, IRequestCheck, OurDialog, Reply, RequestContext, Uri, Verdict, local_aor
 from ..guard.identity import claimed
@@ -10,7 +10,6 @@ from ..sip import names
 
 
 @final
-@implementer(IRequestCheck)
 class OwnIdentity:
     """403 when an authenticated caller borrows another identity; silent when nobody was authenticated.
 
@@ -51,3 +50,6 @@ class OwnIdentity:
         if not uri.is_sip or not uri.user or not context.site.is_local(uri.host):
             return False
         return caller.may_be(local_aor(uri, context.site))
+
+
+classImplements(OwnIdentity, IRequestCheck)

@@ -2,7 +2,7 @@
 
 from typing import final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, IRequestCheck, OurDialog, Pass, RequestContext, Verdict
 from ..api.house import House
@@ -19,7 +19,6 @@ _NEVER_INSIDE = ("REGISTER", "PUBLISH")
 
 
 @final
-@implementer(IRequestCheck)
 class InDialog:
     """The fact OurDialog for requests that bring back the mark from our Record-Route; never refuses.
 
@@ -36,8 +35,7 @@ class InDialog:
     def check(self, context: RequestContext) -> Verdict:
         """Pass, with the fact if the mark was made for this Call-ID, one of both tags and these two parties."""
         request = context.request
-        to_tag = request.to.params.get(b"tag")
-        if not to_tag or request.method in _NEVER_INSIDE:
+        if not request.to.tag or request.method in _NEVER_INSIDE:
             return PASS
         if not self._key:
             raise ConfigError("InDialog was never attached to a site")
@@ -48,3 +46,6 @@ class InDialog:
         if token is None or not verify(self._key, request.call_id, _sides(request), token):
             return PASS
         return Pass(OurDialog(request.call_id))
+
+
+classImplements(InDialog, IRequestCheck)

@@ -2,7 +2,7 @@
 
 from typing import final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import PASS, Destination, IDestinationCheck, Reply, RequestContext, Verdict
 from ..guard.nets import LINK_LOCAL, LOOPBACK, METADATA, PRIVATE, UNROUTABLE, canonical
@@ -22,7 +22,6 @@ _KEPT = 4096
 
 
 @final
-@implementer(IDestinationCheck)
 class NoPrivate:
     """473 for loopback, private, link-local, metadata, multicast and unspecified addresses, and always for ourselves.
 
@@ -60,3 +59,6 @@ class NoPrivate:
             if nets.leads_to(host):
                 return refusal, place
         return PASS, place
+
+
+classImplements(NoPrivate, IDestinationCheck)

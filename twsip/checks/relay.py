@@ -2,7 +2,7 @@
 
 from typing import final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import PASS, Caller, IRequestCheck, OurDialog, Reply, RequestContext, TLSPeer, TrustedPeer, Verdict
 from ..guard.identity import is_anonymous
@@ -15,7 +15,6 @@ _ELSEWHERE = Reply(403, "Not relaying", why="a stranger's Route or maddr leads e
 
 
 @final
-@implementer(IRequestCheck)
 class NoOpenRelay:
     """403 for everything that nobody above vouched for.  Put it last.
 
@@ -54,3 +53,6 @@ class NoOpenRelay:
         if not context.target_local or not context.request.uri.is_sip:
             return _NOT_RELAYING
         return PASS if stays(context) else _ELSEWHERE
+
+
+classImplements(NoOpenRelay, IRequestCheck)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final, final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, IRequestCheck, Reply, RequestContext, Verdict
 from ..sip import names
@@ -24,7 +24,6 @@ _DULL: Final = bytes(set(range(256)) - set(_LOOKED_AT))
 
 
 @final
-@implementer(IRequestCheck)
 class Sanity:
     """400, 413, 416, 420 or 483 for what could be parsed but makes no sense.
 
@@ -53,7 +52,7 @@ class Sanity:
         if sender.uri.scheme not in _SCHEMES or to.uri.scheme not in _SCHEMES:
             return _bad("Unknown scheme in From or To")
         # RFC 2543 clients send From without a tag.
-        if len(sender.params.get(b"tag", b"")) > LONGEST_TAG or len(to.params.get(b"tag", b"")) > LONGEST_TAG:
+        if len(sender.tag) > LONGEST_TAG or len(to.tag) > LONGEST_TAG:
             return _bad("Tag too long")
         if len(ids) > MOST_VIAS and ids.count(names.VIA) > MOST_VIAS:
             return _bad("Too many Vias")
@@ -131,3 +130,6 @@ def _tags(given: Iterable[str], option: str) -> frozenset[bytes]:
         if not tag.isascii() or not is_token(tag.encode()):
             raise ConfigError(f"Sanity({option}=): {tag!r} is no option tag")
     return frozenset(tag.lower().encode() for tag in tags)
+
+
+classImplements(Sanity, IRequestCheck)

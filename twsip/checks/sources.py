@@ -2,7 +2,7 @@
 
 from typing import final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import PASS, Arrival, Drop, IIngressCheck, Verdict
 from ..guard.nets import UNROUTABLE, Nets
@@ -13,7 +13,6 @@ _IMPOSSIBLE = Drop("nobody can have this source address")
 
 
 @final
-@implementer(IIngressCheck)
 class Sources:
     """Silence for the listed sources, and for those that no packet can honestly have (multicast, 0/8, port 0)."""
 
@@ -28,3 +27,6 @@ class Sources:
         if host in self._all:
             return _REFUSED if host in self._deny else _IMPOSSIBLE
         return PASS if flow.port else _IMPOSSIBLE
+
+
+classImplements(Sources, IIngressCheck)

@@ -2,14 +2,13 @@
 
 from typing import final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, IRequestCheck, Pass, RequestContext, TrustedPeer, Verdict
 from .lists import NetsLike, read_nets
 
 
 @final
-@implementer(IRequestCheck)
 class Trusted:
     """The fact TrustedPeer for requests from the listed addresses; everybody else passes without it.
 
@@ -35,3 +34,6 @@ class Trusted:
         if flow.reliable:
             return self._proven
         return self._claimed if self._trust_udp else PASS
+
+
+classImplements(Trusted, IRequestCheck)

@@ -38,6 +38,4 @@ def refusal(context: RequestContext, verdict: Reply, tag: bytes) -> bytes:
 
 def record_route(flow: Any, mark: bytes) -> bytes:
     """One Record-Route line that leads back to us over the transport of this flow."""
-    transport = flow.transport
-    extra = b"" if transport == "UDP" else b";transport=" + transport.lower().encode()
-    return b"Record-Route: <sip:%b:%d%b;lr;m=%b>" % (flow.via_host.encode(), flow.via_port, extra, mark)
+    return flow.sent_by.record_route + mark + b">"

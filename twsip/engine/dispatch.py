@@ -115,7 +115,7 @@ class Engine:
         flow = arrival.flow
         message = parse(arrival.data, flow.reliable)
         if isinstance(message, Request):
-            message.arrived_from(flow.host.encode(), flow.port)
+            message.arrived_from(flow.source)
             self._request(message, flow, arrival.at)
         elif isinstance(message, Response):
             self._response(message, flow)

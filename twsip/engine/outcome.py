@@ -153,12 +153,7 @@ class Outcome:
                 return False
             try:
                 flow = self.engine.transports.flow_to(destination)
-                via = b"Via: SIP/2.0/%b %b:%d;branch=%b" % (
-                    flow.transport.encode(),
-                    flow.via_host.encode(),
-                    flow.via_port,
-                    self.engine.new_branch(mark),
-                )
+                via = flow.sent_by.via + self.engine.new_branch(mark)
                 flow.send(printed(forwarding, target.uri, target.route, via, [], DEFAULT_BREADTH))
             except TransportFailed:
                 return False

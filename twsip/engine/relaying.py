@@ -102,12 +102,7 @@ class Relaying:
         """The bytes for this target over this flow, and the key of their client transaction."""
         engine = self.engine
         branch = engine.new_branch(self.loop_mark)
-        via = b"Via: SIP/2.0/%b %b:%d;branch=%b" % (
-            flow.transport.encode(),
-            flow.via_host.encode(),
-            flow.via_port,
-            branch,
-        )
+        via = flow.sent_by.via + branch
         records = engine.record_routes(self.context, flow) if self.record_route else []
         data = printed(self.forwarding, target.uri, target.route, via, records, self.share)
         return data, branch + b" " + self.forwarding.method

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final, final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import ConfigError, IHandler, Relay, Reply, RequestContext
 from ..sip.abnf import is_token
@@ -12,7 +12,6 @@ _OTHERS: Final = ("REGISTER", "ACK", "CANCEL")
 
 
 @final
-@implementer(IHandler)
 class Options:
     """200 for an OPTIONS to one of our names without a user part, 405 for what nobody sends there.
 
@@ -61,3 +60,6 @@ def _tokens(given: Iterable[str], option: str) -> str:
         if not is_token(token.encode()):
             raise ConfigError(f"Options({option}=): {token!r} is no token")
     return ", ".join(tokens)
+
+
+classImplements(Options, IHandler)

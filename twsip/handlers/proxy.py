@@ -2,7 +2,7 @@
 
 from typing import Any, final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api.accounts import Binding
 from ..api.answer import Relay
@@ -14,7 +14,6 @@ from ..api.verdict import Reply
 from ..sip.uri import parse_uri
 
 
-@implementer(IHandler)
 @final
 class Proxy:
     """Relays: to the bindings of a local user, along the Routes that are left, or to where the Request-URI points.
@@ -64,3 +63,6 @@ def _target(binding: Binding) -> Target | None:
         return None
     route = tuple(binding.path.split(", ")) if binding.path else ()
     return Target(uri, binding.q, route, "" if route else binding.received, "location")
+
+
+classImplements(Proxy, IHandler)

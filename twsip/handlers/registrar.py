@@ -4,7 +4,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any, Final, final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api.context import RequestContext, local_aor
 from ..api.errors import BackendDown, ConfigError
@@ -24,7 +24,6 @@ ON_MAX_CONTACTS: Final = ("replace_oldest", "refuse")
 MOST_CONTACTS: Final = 64
 
 
-@implementer(IHandler)
 @final
 class Registrar:
     """200 with all bindings, or a refusal that leaves them as they were.
@@ -154,3 +153,6 @@ class Registrar:
         for aor, binding in gone:
             self._tell(Registered(aor, binding.contact, "expired", 0, ""))
         return len(gone)
+
+
+classImplements(Registrar, IHandler)

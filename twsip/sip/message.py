@@ -5,7 +5,8 @@ from typing import Final, final
 from . import names
 from .abnf import number, split_list
 from .fields.address import Address, parse_addresses
-from .fields.via import Via, stamped
+from .fields.via import Source, Via, stamped
+from .layout import PLACED, Layout
 from .uri import Uri
 
 MOST_TOKENS: Final = 256
@@ -15,17 +16,18 @@ MOST_EXPIRES: Final = 4294967295
 class Message:
     """What both kinds of message are: header lines in order, and a body.
 
-    `lines` are the header lines as received, unfolded, without their line ends; `ids` has one byte a line that
-    says which header it is (names.py).  Via has one value a line.  A message is not changed after parsing:
-    whoever sends it on makes new lists.  The mandatory fields were parsed and found good.
+    `lines` are the header lines as received, unfolded, without their line ends, `field_values` their values without white
+    space around them; `layout` says which header each of them is, and `ids` and `first` are its own (layout.py).  Via has one value a line.  A message is not changed after parsing: whoever sends it on makes
+    new lists.  The mandatory fields were parsed and found good.
     """
 
-    __slots__ = ("body", "call_id", "cseq", "from_", "ids", "lines", "method", "to", "via")
+    __slots__ = ("body", "call_id", "cseq", "field_values", "first", "from_", "ids", "layout", "lines", "method", "to", "via")
 
     def __init__(
         self,
         lines: list[bytes],
-        ids: bytes,
+        field_values: list[bytes],
+        layout: Layout,
         body: bytes,
         via: Via,
         call_id: bytes,
@@ -33,7 +35,10 @@ class Message:
         method: str,
     ) -> None:
         self.lines = lines
-        self.ids = ids
+        self.field_values = field_values
+        self.layout = layout
+        self.ids = layout.ids
+        self.first = layout.first
         self.body = body
         self.via = via
         self.call_id = call_id
@@ -43,25 +48,25 @@ class Message:
 
     def value(self, header: int) -> bytes | None:
         """The value of the first line of this header, stripped, or None."""
-        at = self.ids.find(header)
-        if at < 0:
-            return None
-        line = self.lines[at]
-        return line[line.find(b":") + 1 :].strip(b" \t")
+        at = self.first[header] - PLACED
+        return self.field_values[at] if at >= 0 else None
 
     def values(self, header: int) -> list[bytes]:
         """The values of all lines of this header in order, stripped; comma lists are not split."""
-        found: list[bytes] = []
-        at = self.ids.find(header)
+        return [self.field_values[at] for at in self.places(header)]
+
+    def places(self, header: int) -> list[int]:
+        """Where the lines of this header stand, in order."""
+        at = self.first[header] - PLACED
+        found: list[int] = []
         while at >= 0:
-            line = self.lines[at]
-            found.append(line[line.find(b":") + 1 :].strip(b" \t"))
+            found.append(at)
             at = self.ids.find(header, at + 1)
         return found
 
     def has(self, header: int) -> bool:
         """Whether the header is there at all."""
-        return self.ids.find(header) >= 0
+        return self.first[header] >= PLACED
 
     def text(self, name: str) -> str | None:
         """The value of the first header of this name, in any spelling; bytes that are not UTF-8 become U+FFFD."""
@@ -72,16 +77,14 @@ class Message:
         elif header == names.UNKNOWN:
             wanted = name.lower().encode()
             for at, line in enumerate(self.lines):
-                if self.ids[at] == names.UNKNOWN:
-                    found, _, rest = line.partition(b":")
-                    if found.strip(b" \t").lower() == wanted:
-                        raw = rest.strip(b" \t")
-                        break
+                if self.ids[at] == names.UNKNOWN and line.partition(b":")[0].strip(b" \t").lower() == wanted:
+                    raw = self.field_values[at]
+                    break
         return None if raw is None else raw.decode("utf-8", "replace")
 
     def addresses(self, header: int) -> list[Address] | None:
         """All addresses of this header; [] when it is absent, None when one is malformed."""
-        if self.ids.find(header) < 0:
+        if self.first[header] < PLACED:
             return []
         return parse_addresses(self.values(header))
 
@@ -110,7 +113,8 @@ class Request(Message):
     def __init__(
         self,
         lines: list[bytes],
-        ids: bytes,
+        field_values: list[bytes],
+        layout: Layout,
         body: bytes,
         via: Via,
         from_: Address,
@@ -123,7 +127,10 @@ class Request(Message):
     ) -> None:
         # Set here and not by super(): one call less for every message.
         self.lines = lines
-        self.ids = ids
+        self.field_values = field_values
+        self.layout = layout
+        self.ids = layout.ids
+        self.first = layout.first
         self.body = body
         self.via = via
         self.from_ = from_
@@ -138,17 +145,20 @@ class Request(Message):
     @property
     def in_dialog(self) -> bool:
         """Whether it claims to belong to a dialog: it has a To tag, which proves nothing by itself."""
-        return b"tag" in self.to.params
+        return self.to.tag != b""
 
-    def arrived_from(self, host: bytes, port: int) -> None:
+    def arrived_from(self, source: Source) -> None:
         """Write where the packet really came from into the topmost Via (RFC 3261 section 18.2.1, RFC 3581).
 
         The one change made to a received message: the receiving transport owes it, and everything later
         (answers, forwarded copies) shows it.
         """
         via = self.via
-        if via.rport >= 0 or via.received or via.host_bytes != host:
-            self.lines[self.ids.find(names.VIA)] = stamped(via, host, port)
+        if via.rport >= 0 or via.received or via.head.bare != source.host:
+            at = self.first[names.VIA] - PLACED
+            line = stamped(via, source)
+            self.lines[at] = line
+            self.field_values[at] = line[5:]
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.uri.text!r} call-id {self.call_id!r} cseq {self.cseq}>"
@@ -163,7 +173,8 @@ class Response(Message):
     def __init__(
         self,
         lines: list[bytes],
-        ids: bytes,
+        field_values: list[bytes],
+        layout: Layout,
         body: bytes,
         via: Via,
         call_id: bytes,
@@ -173,7 +184,10 @@ class Response(Message):
         reason: bytes,
     ) -> None:
         self.lines = lines
-        self.ids = ids
+        self.field_values = field_values
+        self.layout = layout
+        self.ids = layout.ids
+        self.first = layout.first
         self.body = body
         self.via = via
         self.call_id = call_id

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Protocol, final
 from ..api.context import Arrival
 from ..api.errors import TransportFailed
 from ..api.events import ConnectionClosed, Teller
+from ..sip.fields.via import SentBy, Source
 from ..sip.framing import PONG, Framer
 from .connections import PATIENCE, Connections
 from .local import WILDCARDS, LocalAddresses
@@ -82,6 +83,7 @@ class StreamFlow:
         self.secure = home.scheme == "TLS"
         self.host = host
         self.port = port
+        self.source = Source(host, port)
         self.id = f"{home.scheme} {host} {port} #{number}"
         self.inbound = server_name is None
         self.server_name = server_name or ""
@@ -106,6 +108,7 @@ class StreamFlow:
         self._unsent_size = 0
         self.why = ""
         self._local: tuple[str, int] | None = None
+        self._sent_by: SentBy | None = None
         connections.add(self)
 
     # -- what the house sees -------------------------------------------------------------------------------------
@@ -131,6 +134,13 @@ class StreamFlow:
     def via_port(self) -> int:
         """What our Via says: where we listen, so that an answer finds us when this connection is gone."""
         return self._home.port
+
+    @property
+    def sent_by(self) -> SentBy:
+        """What our Via and Record-Route say."""
+        if self._sent_by is None or self._local is None:
+            self._sent_by = SentBy(self.transport, self.via_host, self.via_port)
+        return self._sent_by
 
     def send(self, data: bytes) -> None:
         """Send one message when the turn ends; raises TransportFailed if the connection is closed."""
@@ -183,6 +193,7 @@ class StreamFlow:
         self._side = side
         here = wire.getHost()
         self._local = (here.host, here.port)
+        self._sent_by = None
         _tune(wire)
         if not self.secure:
             self._opened()

@@ -16,6 +16,7 @@ from zope.interface import implementer
 from ..api.context import Arrival
 from ..api.errors import TransportFailed
 from ..api.events import Teller
+from ..sip.fields.via import SentBy, Source
 from .local import WILDCARDS, LocalAddresses
 from .turns import Bound, Turns
 from .words import UDP, bracketed
@@ -49,7 +50,7 @@ Address = tuple[Any, ...]
 class UDPFlow:
     """One socket of ours and one address out there."""
 
-    __slots__ = ("_port", "address", "host", "port")
+    __slots__ = ("_port", "address", "host", "port", "source")
 
     transport: ClassVar[str] = "UDP"
     reliable: ClassVar[bool] = False
@@ -61,6 +62,7 @@ class UDPFlow:
         self.address = address
         self.host: str = address[0]
         self.port: int = address[1]
+        self.source = Source(self.host, self.port)
 
     @property
     def id(self) -> str:
@@ -91,6 +93,11 @@ class UDPFlow:
     def via_port(self) -> int:
         """What our Via says."""
         return self._port.port
+
+    @property
+    def sent_by(self) -> SentBy:
+        """What our Via and Record-Route say."""
+        return self._port.sent_by(self.host)
 
     def send(self, data: bytes) -> None:
         """Send one datagram when the turn ends; raises TransportFailed if it is too long or the socket is closed."""
@@ -130,6 +137,7 @@ class UDPPort:
         self.alive = True
         self.queue: list[tuple[bytes, Address]] = []
         self._flows: dict[Address, UDPFlow] = {}
+        self._sent_by: dict[str, SentBy] = {}
         self._waiting: deque[tuple[bytes, Address]] = deque()
         self._socket = bound
         self._reactor = reactor
@@ -143,6 +151,14 @@ class UDPPort:
     def local_host(self, peer: str) -> str:
         """Our address as this peer sees it."""
         return self._local.toward(peer) if self._wild else self.host
+
+    def sent_by(self, peer: str) -> SentBy:
+        """What Via and Record-Route say of us to this peer."""
+        host = self.advertise or (self._local.toward(peer) if self._wild else self.host)
+        known = self._sent_by.get(host)
+        if known is None:
+            known = self._sent_by[host] = SentBy("UDP", bracketed(host), self.port)
+        return known
 
     def flow_to(self, host: str, port: int) -> UDPFlow:
         """The flow to this address literal."""

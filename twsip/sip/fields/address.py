@@ -12,19 +12,15 @@ KEPT: Final = 4096
 
 @final
 class Address:
-    """One address: `display` as written (quotes kept), the URI, and the header's own parameters."""
+    """One address: `display` as written (quotes kept), the URI, the tag (b"" for none), and the header's other parameters."""
 
-    __slots__ = ("display", "params", "uri")
+    __slots__ = ("display", "params", "tag", "uri")
 
-    def __init__(self, display: bytes, uri: Uri, params: dict[bytes, bytes]) -> None:
+    def __init__(self, display: bytes, uri: Uri, params: dict[bytes, bytes], tag: bytes = b"") -> None:
         self.display = display
         self.uri = uri
         self.params = params
-
-    @property
-    def tag(self) -> bytes:
-        """The tag parameter, b"" when there is none."""
-        return self.params.get(b"tag", b"")
+        self.tag = tag
 
     @property
     def aor(self) -> str:
@@ -50,7 +46,7 @@ def parse_address(value: bytes) -> Address | None:
     else:
         known = _kept.get(plain)
         if known is not None and is_token(tag):
-            return Address(known.display, known.uri, {b"tag": tag})
+            return Address(known.display, known.uri, NO_PARAMETERS, tag)
     return _parse_address(value)
 
 
@@ -93,16 +89,14 @@ def _parse_address(value: bytes) -> Address | None:
     if tail:
         if tail[:5] == b";tag=" and is_token(tail[5:]):
             _keep(value[: closing + 1], Address(display, uri, NO_PARAMETERS))
-            return Address(display, uri, {b"tag": tail[5:]})
+            return Address(display, uri, NO_PARAMETERS, tail[5:])
         tail = tail.strip(b" \t")
         if tail:
             if tail[:1] != b";":
                 return None
             params = parameters(tail)
-    if params is None or (b"tag" in params and not is_token(params[b"tag"])):
-        return None
-    address = Address(display, uri, params)
-    if not tail:
+    address = _with(display, uri, params)
+    if address is not None and not tail:
         _keep(value, address)
     return address
 
@@ -114,9 +108,17 @@ def _parse_bare(value: bytes) -> Address | None:
         return None
     uri = parse_uri(spec)
     params = parameters(tail) if semicolon else NO_PARAMETERS
-    if uri is None or params is None or (b"tag" in params and not is_token(params[b"tag"])):
-        return None
-    return Address(b"", uri, params)
+    return None if uri is None else _with(b"", uri, params)
+
+
+def _with(display: bytes, uri: Uri, params: dict[bytes, bytes] | None) -> Address | None:
+    """The address with these parameters, the tag apart; None when they are none or the tag is no token."""
+    if not params:
+        return None if params is None else Address(display, uri, NO_PARAMETERS)
+    tag = params.pop(b"tag", None)
+    if tag is None:
+        return Address(display, uri, params)
+    return Address(display, uri, params, tag) if is_token(tag) else None
 
 
 def parse_addresses(values: list[bytes]) -> list[Address] | None:

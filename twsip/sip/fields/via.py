@@ -9,30 +9,65 @@ MAGIC: Final = b"z9hG4bK"
 
 
 @final
+class Source:
+    """Where a packet really came from, as a Via says it: made once a flow, written into each of its requests."""
+
+    __slots__ = ("host", "received", "rport")
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host.encode()
+        self.received = b";received=" + self.host
+        """For whoever did not ask for rport."""
+        self.rport = b"%b;rport=%d" % (self.received, port)
+
+
+@final
+class SentBy:
+    """What we write about ourselves into what leaves on a flow, up to the part that changes each time.
+
+    `host` is as URIs write it (IPv6 in brackets); `via` wants a branch behind it, `record_route` a mark and ">".
+    """
+
+    __slots__ = ("record_route", "via")
+
+    def __init__(self, transport: str, host: str, port: int) -> None:
+        place = b"%b:%d" % (host.encode(), port)
+        extra = b"" if transport == "UDP" else b";transport=" + transport.lower().encode()
+        self.via = b"Via: SIP/2.0/" + transport.encode() + b" " + place + b";branch="
+        self.record_route = b"Record-Route: <sip:" + place + extra + b";lr;m="
+
+
+@final
+class Head:
+    """What stands before the first semicolon: the same few thousand come again and again, so it is kept.
+
+    `line` is the header line up to there as we write it, `bare` the host without the brackets of an IPv6 reference,
+    as a source address would be written.
+    """
+
+    __slots__ = ("bare", "host", "line", "port", "sent_by", "transport")
+
+    def __init__(self, transport: str, sent_by: bytes, host: str, port: int) -> None:
+        self.transport = transport
+        self.sent_by = sent_by
+        self.host = host
+        self.port = port
+        self.bare = host.encode().strip(b"[]")
+        self.line = b"Via: SIP/2.0/" + transport.encode() + b" " + sent_by
+
+
+@final
 class Via:
-    """One Via value.
+    """One Via value: `head` is what stands before its parameters.
 
     `transport` is in upper case, `sent_by` is host[:port] as written, `port` is 0 when none was given,
     `branch` is b"" when there is none, `rport` is -1 when absent, 0 when present without a value.
     """
 
-    __slots__ = ("branch", "host", "port", "received", "rport", "sent_by", "tail", "transport")
+    __slots__ = ("branch", "head", "received", "rport", "tail")
 
-    def __init__(
-        self,
-        transport: str,
-        sent_by: bytes,
-        host: str,
-        port: int,
-        branch: bytes,
-        rport: int,
-        received: bytes,
-        tail: bytes,
-    ) -> None:
-        self.transport = transport
-        self.sent_by = sent_by
-        self.host = host
-        self.port = port
+    def __init__(self, head: Head, branch: bytes, rport: int, received: bytes, tail: bytes) -> None:
+        self.head = head
         self.branch = branch
         self.rport = rport
         self.received = received
@@ -40,34 +75,36 @@ class Via:
         """The parameters other than received and rport, as written, each with its semicolon."""
 
     @property
-    def host_bytes(self) -> bytes:
-        """The host of sent-by without the brackets of an IPv6 reference, as a source address would be written."""
-        return self.host.encode().strip(b"[]")
+    def transport(self) -> str:
+        """The transport in upper case."""
+        return self.head.transport
+
+    @property
+    def sent_by(self) -> bytes:
+        """host[:port] as written."""
+        return self.head.sent_by
+
+    @property
+    def host(self) -> str:
+        """The host of sent-by in lower case, IPv6 in brackets."""
+        return self.head.host
+
+    @property
+    def port(self) -> int:
+        """The port of sent-by, 0 when none was given."""
+        return self.head.port
 
     @property
     def is_modern(self) -> bool:
         """Whether the branch carries RFC 3261's cookie and something after it."""
-        return len(self.branch) > 7 and self.branch[:7] == MAGIC
-
-
-@final
-class _Head:
-    """What stands before the first semicolon: the same few thousand come again and again, so it is kept."""
-
-    __slots__ = ("host", "port", "sent_by", "transport")
-
-    def __init__(self, transport: str, sent_by: bytes, host: str, port: int) -> None:
-        self.transport = transport
-        self.sent_by = sent_by
-        self.host = host
-        self.port = port
+        return self.branch.startswith(MAGIC) and len(self.branch) > 7
 
 
 KEPT: Final = 4096
-_kept: dict[bytes, _Head] = {}
+_kept: dict[bytes, Head] = {}
 
 
-def _parse_head(text: bytes) -> _Head | None:
+def _parse_head(text: bytes) -> Head | None:
     """`SIP/2.0/UDP host:port`, white space allowed around the slashes and the colon."""
     name, _, rest = text.partition(b"/")
     version, _, rest = rest.partition(b"/")
@@ -83,7 +120,7 @@ def _parse_head(text: bytes) -> _Head | None:
     place = parse_host_port(sent_by)
     if place is None:
         return None
-    head = _Head(words[0].decode().upper(), sent_by, place[0], place[1])
+    head = Head(words[0].decode().upper(), sent_by, place[0], place[1])
     if len(text) <= 128:
         if len(_kept) >= KEPT:
             _kept.clear()
@@ -104,11 +141,11 @@ def parse_via(value: bytes) -> Via | None:
         branch, _, rest = tail[7:].partition(b";")
         if (not rest or rest == b"rport") and is_token(branch) and len(branch) <= 512:
             rport = 0 if rest else -1
-            return Via(head.transport, head.sent_by, head.host, head.port, branch, rport, b"", b";branch=" + branch)
+            return Via(head, branch, rport, b"", b";branch=" + branch)
     return _parse_params(head, tail)
 
 
-def _parse_params(head: _Head, tail: bytes) -> Via | None:
+def _parse_params(head: Head, tail: bytes) -> Via | None:
     if b'"' in tail or b" " in tail or b"\t" in tail:
         found = parameters(tail)
         if found is None:
@@ -151,17 +188,17 @@ def _parse_params(head: _Head, tail: bytes) -> Via | None:
     if branch and (len(branch) > 512 or not is_token(branch)):
         return None
     written = b"".join([b";" + part for part in kept])
-    return Via(head.transport, head.sent_by, head.host, head.port, branch, rport, received, written)
+    return Via(head, branch, rport, received, written)
 
 
-def stamped(via: Via, host: bytes, port: int) -> bytes:
+def stamped(via: Via, source: Source) -> bytes:
     """The Via line with where the message really came from: received and, if asked for, rport.
 
     What the sender itself claimed in those two is replaced, never believed (RFC 3261 section 18.2.1, RFC 3581 section 4).
     """
-    line = b"Via: SIP/2.0/" + via.transport.encode() + b" " + via.sent_by + via.tail
+    head = via.head
     if via.rport >= 0:
-        return line + b";received=%b;rport=%d" % (host, port)
-    if via.host_bytes != host:
-        return line + b";received=" + host
-    return line
+        return head.line + via.tail + source.rport
+    if head.bare != source.host:
+        return head.line + via.tail + source.received
+    return head.line + via.tail

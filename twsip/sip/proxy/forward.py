@@ -104,6 +104,8 @@ def printed(
 def _written(step: Address) -> bytes:
     """A Route of somebody else's, with the parameters that they gave it (section 20.34: rr-param)."""
     text = b"<%b>" % step.uri.text.encode()
+    if step.tag:
+        text += b";tag=" + step.tag
     for name, value in step.params.items():
         text += b";%b=%b" % (name, value) if value else b";" + name
     return text
