@@ -6,12 +6,13 @@ SOURCES := $(shell find twsip twisted -name '*.py') setup.py pyproject.toml
 export TWSIP_VAR ?= var
 export TWSIP_PORT ?= 5060
 
-.PHONY: help run test peers style types cover bench bench-quick clean
+.PHONY: help run test peers style types cover budget bench bench-quick clean
 
 help:
 	@echo "make run    install into $(VENV), make two subscribers, run the example site on 127.0.0.1:$(TWSIP_PORT)"
 	@echo "make test   install what the tests need, run them all"
 	@echo "make bench  one table of speeds (make bench-quick: the same in two minutes)"
+	@echo "make budget does a path cost more than it did? (bench/README.md)"
 	@echo "make style types cover clean"
 
 $(VENV)/made: .ci/venv
@@ -52,6 +53,9 @@ CELLAR_TESTS := tests/sip tests/guard tests/dns tests/checks tests/handlers test
 cover: $(VENV)/tested
 	@$(VENV)/bin/coverage run --source=twsip/sip,twsip/guard -m pytest $(CELLAR_TESTS)
 	@$(VENV)/bin/coverage report --fail-under=99
+
+budget: $(VENV)/tested peers
+	@$(VENV)/bin/python bench/budget.py check
 
 bench: $(VENV)/installed
 	@$(VENV)/bin/python bench/run.py
