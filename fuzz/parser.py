@@ -110,7 +110,7 @@ def _response(response: Response) -> None:
         context = ResponseContext(invite)
         context.started(0)
         context.answered(0, response)
-    if response.ids.count(names.VIA) > 1:
+    if len(response.layout.vias) > 1:
         again = parse(upstream(response), stream=True)
         # Of the second Via nobody has looked at more than its name.
         assert isinstance(again, Response) or "Via" in again.why, again  # type: ignore[union-attr]

@@ -43,7 +43,7 @@ def broken(data: bytes) -> Malformed:
 
 
 def test_a_reply_has_the_lines_of_its_request_and_a_tag() -> None:
-    data = reply(request("Timestamp: 5", "Contact: <sip:a@b>", body="hello"), 404, "", b"ours", (b"X: 1",))
+    data = reply(request("Timestamp: 5", "Contact: <sip:a@b>", body="hello"), 404, "", b"ours", b"X: 1\r\n")
     assert data == (
         b"SIP/2.0 404 Not Found\r\n"
         b"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKours\r\n"
@@ -77,7 +77,7 @@ def test_a_refusal_of_what_did_not_parse() -> None:
     assert isinstance(answer, Response)
     assert answer.status == 400
     assert answer.value(names.TO) == b"<sip:bob@example.org>;tag=ours"
-    assert answer.ids.count(names.VIA) == 2
+    assert answer.layout.ids.count(names.VIA) == 2
     tagged = reply_to_malformed(broken(text("INVITE x SIP/2.0", *TWO_LENGTHS, to="<sip:b@c>;TAG=b")), b"ours")
     assert tagged is not None
     assert b"ours" not in tagged.split(b"To:")[1]
@@ -119,7 +119,7 @@ def test_the_cancel_of_an_invite_has_its_to() -> None:
     assert isinstance(made, Request)
     assert (made.method, made.cseq, made.uri.text) == ("CANCEL", 99, "sip:bob@192.0.2.7")
     assert made.value(names.TO) == b"<sip:bob@example.org>"
-    assert made.ids.count(names.VIA) == 1
+    assert made.layout.ids.count(names.VIA) == 1
     assert not made.has(names.REQUIRE)
 
 

@@ -283,7 +283,7 @@ def test_one_via_a_line() -> None:
     one = request(text(START, "v: SIP/2.0/UDP c", Via=via))
     assert one.values(names.VIA) == [b'SIP/2.0/UDP a;branch=z9hG4bK1;x="p,q"', b"SIP/2.0/TCP b", b"SIP/2.0/UDP c"]
     assert one.via.branch == b"z9hG4bK1"
-    assert len(one.ids) == len(one.lines)
+    assert len(one.layout.ids) == len(one.lines)
     assert one.value(names.CALL_ID) == b"c1"
 
 
@@ -358,9 +358,9 @@ def test_shaken_messages_keep_what_is_promised(data: bytes, stream: bool) -> Non
         return
     if found is None:
         return
-    assert len(found.ids) == len(found.lines)
+    assert len(found.layout.ids) == len(found.lines)
     for header in (names.FROM, names.TO, names.CALL_ID, names.CSEQ):
-        assert found.ids.count(header) == 1
+        assert found.layout.ids.count(header) == 1
     for line in found.lines:
         assert b":" in line
         assert b"\r" not in line

@@ -33,7 +33,7 @@ class Reply(Verdict):
     `headers` are whole lines as (name, value) pairs, values without line ends.
     """
 
-    __slots__ = ("headers", "lines", "reason", "status", "why")
+    __slots__ = ("headers", "printed", "reason", "status", "why")
 
     def __init__(self, status: int, reason: str = "", headers: tuple[tuple[str, str], ...] = (), why: str = "") -> None:
         if not 200 <= status <= 699:
@@ -43,8 +43,8 @@ class Reply(Verdict):
         self.headers = headers
         self.why = why
         """For events and the trace, never for the wire: what the peer need not know."""
-        self.lines: tuple[bytes, ...] | None = None
-        """The headers as the engine prints them, kept here so that a Reply that is given again is not printed again."""
+        self.printed: bytes | None = None
+        """The headers as the engine printed them, kept here so that a Reply that is given again is not printed again."""
 
     def __repr__(self) -> str:
         return f"Reply({self.status}, {self.reason!r})"

@@ -25,7 +25,6 @@ from ..api import (
 from ..api.events import AuthFailed, BackendFailed, BackendRecovered
 from ..api.house import House
 from ..guard.nonce import Nonce
-from ..sip import names
 from ..sip.digest import ALGORITHMS, BASES, HAS_SHA_512_256, QOPS, SHA_512_256, SIPDigest, verify
 from ..sip.fields.auth import MOST_HEADERS, OTHER_SCHEME, DigestCredentials, parse_credentials
 from ..sip.uri import parse_uri
@@ -43,7 +42,6 @@ AUTH_ERROR: Final = "AUTH_ERROR"
 
 ANY_REALM: Final = "*"
 _URI_MODES: Final = ("equivalent", "strict", "off")
-_CREDENTIALS: Final = (names.AUTHORIZATION, names.PROXY_AUTHORIZATION)
 
 
 @final
@@ -163,32 +161,29 @@ class Digest:
         offer = challenges.offers.get(context.site.realm_for(host))
         if offer is None:
             raise ConfigError(f"Digest was never attached to a site with the domain {host}")
-        ids = request.ids
-        if ids.find(names.AUTHORIZATION) < 0 and ids.find(names.PROXY_AUTHORIZATION) < 0:
+        if not request.layout.credentials:
             return challenges.challenge(offer, context.now, False, AUTH_NO_CREDENTIALS)
         best, best_algorithm, best_nonce = None, 0, None
         refused = AUTH_NO_CREDENTIALS
         seen = 0
-        for header in _CREDENTIALS:
-            if ids.find(header) < 0:
-                continue
-            for value in request.values(header):
-                seen += 1
-                fields = parse_credentials(value) if seen <= MOST_HEADERS else "too many headers with credentials"
-                if isinstance(fields, str):
-                    if fields == OTHER_SCHEME:
-                        continue
-                    self._tell(context, offer, AUTH_ERROR, "")
-                    return Reply(400, "Malformed credentials", why=f"{AUTH_ERROR}: {fields}")
-                if fields.realm != offer.realm:
+        for at in request.layout.credentials:
+            seen += 1
+            value = request.field_values[at]
+            fields = parse_credentials(value) if seen <= MOST_HEADERS else "too many headers with credentials"
+            if isinstance(fields, str):
+                if fields == OTHER_SCHEME:
                     continue
-                nonce = challenges.read(fields)
-                algorithm = 0 if nonce is None else challenges.algorithm(fields, nonce.mask)
-                if not algorithm:
-                    refused = AUTH_NONCE_UNKNOWN if nonce is None else AUTH_DOWNGRADE
-                    self._tell(context, offer, refused, fields.username)
-                elif algorithm > best_algorithm:
-                    best, best_algorithm, best_nonce = fields, algorithm, nonce
+                self._tell(context, offer, AUTH_ERROR, "")
+                return Reply(400, "Malformed credentials", why=f"{AUTH_ERROR}: {fields}")
+            if fields.realm != offer.realm:
+                continue
+            nonce = challenges.read(fields)
+            algorithm = 0 if nonce is None else challenges.algorithm(fields, nonce.mask)
+            if not algorithm:
+                refused = AUTH_NONCE_UNKNOWN if nonce is None else AUTH_DOWNGRADE
+                self._tell(context, offer, refused, fields.username)
+            elif algorithm > best_algorithm:
+                best, best_algorithm, best_nonce = fields, algorithm, nonce
         if best is None or best_nonce is None:
             return challenges.challenge(offer, context.now, False, refused)
         if self._uri_mode != "off" and not self._is_same_uri(context, best.uri):

@@ -7,7 +7,8 @@ from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, IRequestCheck, Reply, RequestContext, Verdict
 from ..sip import names
-from ..sip.abnf import is_token, split_list
+from ..sip.abnf import is_token, letters, only, split_list
+from ..sip.layout import PLACED
 from ..sip.message import Request
 from .route import for_ourselves, routed
 
@@ -15,12 +16,10 @@ MOST_CONTACTS: Final = 32
 LONGEST_CALL_ID: Final = 512
 LONGEST_TAG: Final = 512
 MOST_VIAS: Final = 70
-_PRINTABLE: Final = bytes(range(0x21, 0x7F))
+_PRINTABLE: Final = letters(bytes(range(0x21, 0x7F)))
+_COMMA: Final = 0x2C
 _SCHEMES: Final = ("sip", "sips", "tel")
 _UNASKED: Final = ("ACK", "CANCEL")
-_LOOKED_AT: Final = (names.CONTACT, names.ROUTE, names.PROXY_REQUIRE, names.REQUIRE)
-# All other header numbers: what is left of a request without them is mostly one Contact or nothing.
-_DULL: Final = bytes(set(range(256)) - set(_LOOKED_AT))
 
 
 @final
@@ -43,9 +42,10 @@ class Sanity:
     def check(self, context: RequestContext) -> Verdict:
         """Pass, or the reply that the first thing wrong deserves."""
         request = context.request
-        ids = request.ids
+        layout = request.layout
+        first = layout.first
         call_id = request.call_id
-        if len(call_id) > LONGEST_CALL_ID or call_id.translate(None, _PRINTABLE):
+        if len(call_id) > LONGEST_CALL_ID or not only(call_id, _PRINTABLE):
             return _bad("Bad Call-ID")
         sender = request.from_
         to = request.to
@@ -54,16 +54,14 @@ class Sanity:
         # RFC 2543 clients send From without a tag.
         if len(sender.tag) > LONGEST_TAG or len(to.tag) > LONGEST_TAG:
             return _bad("Tag too long")
-        if len(ids) > MOST_VIAS and ids.count(names.VIA) > MOST_VIAS:
+        if len(layout.vias) > MOST_VIAS:
             return _bad("Too many Vias")
         if len(request.body) > self._most_body:
             return Reply(413, why=f"a body of {len(request.body)} bytes")
-        looked_at = ids.translate(None, _DULL)
-        if looked_at:
-            if names.CONTACT in looked_at and _too_many_contacts(request):
-                return _bad("Too many Contacts")
-            if names.ROUTE in looked_at and routed(context) is None:
-                return _bad("Malformed Route")
+        if first[names.CONTACT] >= PLACED and _too_many_contacts(request):
+            return _bad("Too many Contacts")
+        if first[names.ROUTE] >= PLACED and routed(context) is None:
+            return _bad("Malformed Route")
         uri = request.uri
         if not uri.is_sip:
             return Reply(416, why=f"the scheme {uri.scheme[:32]}")
@@ -71,16 +69,18 @@ class Sanity:
             return _bad("Headers in Request-URI")
         if request.max_forwards == 0 and not for_ourselves(context):
             return Reply(483, why="Max-Forwards is 0 and it is not for us")
-        return self._understood(context, looked_at) if looked_at else PASS
+        if first[names.PROXY_REQUIRE] >= PLACED or first[names.REQUIRE] >= PLACED:
+            return self._understood(context)
+        return PASS
 
-    def _understood(self, context: RequestContext, ids: bytes) -> Verdict:
+    def _understood(self, context: RequestContext) -> Verdict:
         """Pass, or 420 for an option tag that we would have to know."""
         request = context.request
-        if names.PROXY_REQUIRE in ids and request.method not in _UNASKED:
+        if request.has(names.PROXY_REQUIRE) and request.method not in _UNASKED:
             refusal = _unsupported(request.tokens(names.PROXY_REQUIRE), self._proxy_supported)
             if refusal is not None:
                 return refusal
-        if names.REQUIRE in ids and for_ourselves(context):
+        if request.has(names.REQUIRE) and for_ourselves(context):
             refusal = _unsupported(request.tokens(names.REQUIRE), self._supported)
             if refusal is not None:
                 return refusal
@@ -92,9 +92,9 @@ def _bad(why: str) -> Reply:
 
 
 def _too_many_contacts(request: Request) -> bool:
-    ids = request.ids
-    at = ids.find(names.CONTACT)
-    if b"," not in request.lines[at] and ids.find(names.CONTACT, at + 1) < 0:
+    layout = request.layout
+    at = layout.first[names.CONTACT] - PLACED
+    if _COMMA not in request.lines[at] and names.CONTACT not in layout.ids[at + 1 :]:
         return False
     return _count(request.values(names.CONTACT)) > MOST_CONTACTS
 

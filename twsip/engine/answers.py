@@ -1,8 +1,8 @@
 """Verdicts as bytes: replies, challenges and our own Record-Route lines."""
 
-from typing import Any, Final
+from typing import Final
 
-from ..api.context import RequestContext
+from ..api.context import Flow, RequestContext
 from ..api.verdict import Challenge, Reply
 from ..sip.build import reply
 
@@ -19,23 +19,24 @@ def for_ourselves(context: RequestContext) -> bool:
 
 def challenge(context: RequestContext, verdict: Challenge, tag: bytes) -> tuple[int, bytes]:
     """401 with WWW-Authenticate or 407 with Proxy-Authenticate, one line a challenge."""
-    if for_ourselves(context):
-        lines = tuple([b"WWW-Authenticate: " + value.encode() for value in verdict.values])
-        return 401, reply(context.request, 401, "", tag, lines)
-    lines = tuple([b"Proxy-Authenticate: " + value.encode() for value in verdict.values])
-    return 407, reply(context.request, 407, "", tag, lines)
+    status, name = (401, b"WWW-Authenticate: ") if for_ourselves(context) else (407, b"Proxy-Authenticate: ")
+    lines = b""
+    for value in verdict.values:
+        lines += name + value.encode() + b"\r\n"
+    return status, reply(context.request, status, "", tag, lines)
 
 
 def refusal(context: RequestContext, verdict: Reply, tag: bytes) -> bytes:
     """A Reply with its own headers; a line end inside a value would start a new header, so none gets through."""
-    lines = verdict.lines
-    if lines is None:
-        lines = verdict.lines = tuple(
-            [f"{name}: {value}".replace("\r", " ").replace("\n", " ").encode() for name, value in verdict.headers]
-        )
-    return reply(context.request, verdict.status, verdict.reason, tag, lines)
+    printed = verdict.printed
+    if printed is None:
+        printed = b""
+        for name, value in verdict.headers:
+            printed += f"{name}: {value}".replace("\r", " ").replace("\n", " ").encode() + b"\r\n"
+        verdict.printed = printed
+    return reply(context.request, verdict.status, verdict.reason, tag, printed)
 
 
-def record_route(flow: Any, mark: bytes) -> bytes:
+def record_route(flow: Flow, mark: bytes) -> bytes:
     """One Record-Route line that leads back to us over the transport of this flow."""
     return flow.sent_by.record_route + mark + b">"

@@ -16,6 +16,7 @@ from ..sip.build import reply, reply_to_malformed
 from ..sip.fields.via import MAGIC
 from ..sip.message import Malformed, Request, Response
 from ..sip.parser import parse
+from ..sip.proxy.loops import LOOP
 from ..sip.transaction.key import cancelled_key, client_key, server_key
 from ..sip.transaction.words import DEFAULT_TIMERS, Timers
 from ..sip.uri import Uri
@@ -207,7 +208,7 @@ class Engine:
         if self.table.full:
             if self.table.tell_full():
                 self.tell(LimitReached("server transactions", self.table.most, "new requests get 503"))
-            self.send(flow, request, reply(request, 503, "", self.tag_for(request), (b"Retry-After: 5",)))
+            self.send(flow, request, reply(request, 503, "", self.tag_for(request), b"Retry-After: 5\r\n"))
             return None
         transaction = ServerTransaction(self, key, self._way_back(flow, request), request, self.timers)
         self.table.servers[key] = transaction
@@ -242,7 +243,7 @@ class Engine:
             self._dice = self._random(4608).hex().encode()
             at = 0
         self._rolled = at + 18
-        return MAGIC + self._dice[at : at + 18] + b"." + mark
+        return MAGIC + self._dice[at : at + 18] + LOOP + mark
 
     def record_routes(self, context: RequestContext, outgoing: Any) -> list[bytes]:
         """Our Record-Route lines: one, or two where the request changes its way (RFC 5658), the outgoing one on top."""

@@ -7,7 +7,6 @@ from ..api.errors import TransportFailed
 from ..api.events import DestinationFailed, Refused
 from ..api.facts import Destination, Target
 from ..api.verdict import Reply
-from ..sip import names
 from ..sip.build import cancel_for
 from ..sip.message import Response
 from ..sip.proxy.forward import Forwarding
@@ -188,7 +187,7 @@ class Branch:
     def responded(self, response: Response) -> None:
         """The client transaction hands a response up."""
         status = response.status
-        if response.ids.count(names.VIA) < 2:
+        if len(response.layout.vias) < 2:
             # §16.7 step 3: without the Via of whoever asked us it cannot be passed on.
             if status >= 200:
                 self._stop_timer()

@@ -51,7 +51,7 @@ def claimed(request: Request) -> list[Claim] | None:
     if request.method == "REGISTER":
         claims.append(Claim("To", request.to.uri))
     for header in _IDENTITIES:
-        if request.ids.find(header) >= 0:
+        if request.has(header):
             addresses = request.addresses(header)
             if addresses is None:
                 return None

@@ -3,6 +3,7 @@
 from typing import Final
 
 from . import names
+from .layout import PLACED
 from .message import Malformed, Request, Response
 from .names import CALL_ID, CSEQ, FROM, TO, VIA
 from .status import status_line
@@ -11,30 +12,26 @@ END: Final = b"Content-Length: 0\r\n\r\n"
 _NEEDED: Final = (VIA, FROM, TO, CALL_ID, CSEQ)
 
 
-def reply(request: Request, status: int, phrase: str = "", tag: bytes = b"", extra: tuple[bytes, ...] = ()) -> bytes:
+def reply(request: Request, status: int, phrase: str = "", tag: bytes = b"", extra: bytes = b"") -> bytes:
     """The response to this request, without a body.
 
     Via, From, Call-ID and CSeq are the request's own lines; the tag is added to a To that has none (100 needs no tag).
-    `extra` are whole header lines.
+    `extra` are whole header lines, each with its line end.
     """
-    ids = request.ids
+    layout = request.layout
+    first = layout.first
     lines = request.lines
     out = [status_line(status, phrase)]
-    at = ids.find(VIA)
-    while at >= 0:
+    for at in layout.vias:
         out.append(lines[at])
-        at = ids.find(VIA, at + 1)
-    out.append(lines[ids.find(FROM)])
-    to = lines[ids.find(TO)]
-    out.append(to if not tag or request.in_dialog else to + b";tag=" + tag)
-    out.append(lines[ids.find(CALL_ID)])
-    out.append(lines[ids.find(CSEQ)])
-    if status == 100:
-        at = ids.find(names.TIMESTAMP)
-        if at >= 0:
-            out.append(lines[at])
-    out.extend(extra)
-    out.append(END)
+    out.append(lines[first[FROM] - PLACED])
+    to = lines[first[TO] - PLACED]
+    out.append(to if not tag or request.to.tag else to + b";tag=" + tag)
+    out.append(lines[first[CALL_ID] - PLACED])
+    out.append(lines[first[CSEQ] - PLACED])
+    if status == 100 and first[names.TIMESTAMP] >= PLACED:
+        out.append(lines[first[names.TIMESTAMP] - PLACED])
+    out.append(extra + END)
     return b"\r\n".join(out)
 
 
@@ -93,7 +90,7 @@ def _for(sent: bytes, method: bytes, to: bytes) -> bytes:
 
 def ack_for(sent: bytes, response: Response) -> bytes:
     """The ACK of a final response other than 2xx to the INVITE that we sent (RFC 3261 section 17.1.1.3)."""
-    return _for(sent, b"ACK", response.lines[response.ids.find(TO)])
+    return _for(sent, b"ACK", response.lines[response.layout.first[TO] - PLACED])
 
 
 def cancel_for(sent: bytes) -> bytes:
@@ -103,14 +100,15 @@ def cancel_for(sent: bytes) -> bytes:
 
 def upstream(response: Response) -> bytes:
     """A response on its way back: our own topmost Via taken off, everything else as it came (RFC 3261 section 16.7)."""
-    at = response.ids.find(VIA)
+    layout = response.layout
     lines = response.lines
-    head = b"SIP/2.0 %d %b\r\n" % (response.status, response.reason)
-    rest = lines[:at] + lines[at + 1 :]
-    if response.ids.find(names.CONTENT_LENGTH) < 0:
+    at = layout.vias[0]
+    rest = [b"SIP/2.0 %d %b" % (response.status, response.reason), *lines[:at], *lines[at + 1 :]]
+    if not layout.sized:
         # A datagram needs none, but what goes back may be a stream, where the body would be the next message (18.3).
         rest.append(b"Content-Length: %d" % len(response.body))
-    return head + b"\r\n".join(rest) + b"\r\n\r\n" + response.body
+    rest.append(b"\r\n" + response.body)
+    return b"\r\n".join(rest)
 
 
 def with_lines(message: bytes, more: list[bytes]) -> bytes:

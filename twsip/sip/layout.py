@@ -8,7 +8,10 @@ from .names import (
     FIRST_SINGLE,
     MAX_BREADTH,
     MAX_FORWARDS,
+    P_ASSERTED_IDENTITY,
+    P_PREFERRED_IDENTITY,
     PROXY_AUTHORIZATION,
+    REMOTE_PARTY_ID,
     ROUTE,
     VIA,
 )
@@ -22,6 +25,7 @@ _PLACES: Final = bytes(range(PLACED + MOST_LINES - 1, PLACED - 1, -1))
 _MULTIPLE: Final = bytes(range(FIRST_SINGLE))
 _REPLACED: Final = (ROUTE, MAX_FORWARDS, MAX_BREADTH)
 _CREDENTIALS: Final = (AUTHORIZATION, PROXY_AUTHORIZATION)
+_ASSERTING: Final = (P_ASSERTED_IDENTITY, P_PREFERRED_IDENTITY, REMOTE_PARTY_ID)
 
 
 @final
@@ -30,10 +34,11 @@ class Layout:
 
     `ids` has one byte a line, `first` one byte a header number: the place of its first line plus PLACED.  `vias` are
     the places of the Vias, `replaced` those of the lines that a proxy writes anew and `credentials` those that it may
-    have to take out, `twice` says that a header that may stand only once stands twice.
+    have to take out.  `sized` says that there is a Content-Length, `asserts` that an identity is claimed besides From,
+    `twice` that a header that may stand only once stands twice.
     """
 
-    __slots__ = ("credentials", "first", "ids", "replaced", "sized", "twice", "vias")
+    __slots__ = ("asserts", "credentials", "first", "ids", "replaced", "sized", "twice", "vias")
 
     def __init__(self, ids: bytes) -> None:
         self.ids = ids
@@ -43,8 +48,13 @@ class Layout:
         self.replaced = places(ids, _REPLACED)
         self.credentials = places(ids, _CREDENTIALS)
         self.sized = CONTENT_LENGTH in ids
+        self.asserts = bool(places(ids, _ASSERTING))
         single = ids.translate(None, _MULTIPLE)
         self.twice = len(single) != len(set(single))
+
+    def has(self, header: int) -> bool:
+        """Whether the header is there."""
+        return self.first[header] >= PLACED
 
     def __repr__(self) -> str:
         return f"Layout({self.ids!r})"

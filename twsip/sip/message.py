@@ -6,7 +6,7 @@ from . import names
 from .abnf import number, split_list
 from .fields.address import Address, parse_addresses
 from .fields.via import Source, Via, stamped
-from .layout import PLACED, Layout
+from .layout import PLACED, Layout, places
 from .uri import Uri
 
 MOST_TOKENS: Final = 256
@@ -17,11 +17,11 @@ class Message:
     """What both kinds of message are: header lines in order, and a body.
 
     `lines` are the header lines as received, unfolded, without their line ends, `field_values` their values without white
-    space around them; `layout` says which header each of them is, and `ids` and `first` are its own (layout.py).  Via has one value a line.  A message is not changed after parsing: whoever sends it on makes
-    new lists.  The mandatory fields were parsed and found good.
+    space around them, `layout` says which header each of them is.  Via has one value a line.  A message is not changed
+    after parsing: whoever sends it on makes new lists.  The mandatory fields were parsed and found good.
     """
 
-    __slots__ = ("body", "call_id", "cseq", "field_values", "first", "from_", "ids", "layout", "lines", "method", "to", "via")
+    __slots__ = ("body", "call_id", "cseq", "field_values", "from_", "layout", "lines", "method", "to", "via")
 
     def __init__(
         self,
@@ -37,8 +37,6 @@ class Message:
         self.lines = lines
         self.field_values = field_values
         self.layout = layout
-        self.ids = layout.ids
-        self.first = layout.first
         self.body = body
         self.via = via
         self.call_id = call_id
@@ -48,25 +46,18 @@ class Message:
 
     def value(self, header: int) -> bytes | None:
         """The value of the first line of this header, stripped, or None."""
-        at = self.first[header] - PLACED
+        at = self.layout.first[header] - PLACED
         return self.field_values[at] if at >= 0 else None
 
     def values(self, header: int) -> list[bytes]:
         """The values of all lines of this header in order, stripped; comma lists are not split."""
-        return [self.field_values[at] for at in self.places(header)]
-
-    def places(self, header: int) -> list[int]:
-        """Where the lines of this header stand, in order."""
-        at = self.first[header] - PLACED
-        found: list[int] = []
-        while at >= 0:
-            found.append(at)
-            at = self.ids.find(header, at + 1)
-        return found
+        if self.layout.first[header] < PLACED:
+            return []
+        return [self.field_values[at] for at in places(self.layout.ids, (header,))]
 
     def has(self, header: int) -> bool:
         """Whether the header is there at all."""
-        return self.first[header] >= PLACED
+        return self.layout.first[header] >= PLACED
 
     def text(self, name: str) -> str | None:
         """The value of the first header of this name, in any spelling; bytes that are not UTF-8 become U+FFFD."""
@@ -77,14 +68,14 @@ class Message:
         elif header == names.UNKNOWN:
             wanted = name.lower().encode()
             for at, line in enumerate(self.lines):
-                if self.ids[at] == names.UNKNOWN and line.partition(b":")[0].strip(b" \t").lower() == wanted:
+                if self.layout.ids[at] == names.UNKNOWN and line.partition(b":")[0].strip(b" \t").lower() == wanted:
                     raw = self.field_values[at]
                     break
         return None if raw is None else raw.decode("utf-8", "replace")
 
     def addresses(self, header: int) -> list[Address] | None:
         """All addresses of this header; [] when it is absent, None when one is malformed."""
-        if self.first[header] < PLACED:
+        if self.layout.first[header] < PLACED:
             return []
         return parse_addresses(self.values(header))
 
@@ -129,8 +120,6 @@ class Request(Message):
         self.lines = lines
         self.field_values = field_values
         self.layout = layout
-        self.ids = layout.ids
-        self.first = layout.first
         self.body = body
         self.via = via
         self.from_ = from_
@@ -155,7 +144,7 @@ class Request(Message):
         """
         via = self.via
         if via.rport >= 0 or via.received or via.head.bare != source.host:
-            at = self.first[names.VIA] - PLACED
+            at = self.layout.vias[0]
             line = stamped(via, source)
             self.lines[at] = line
             self.field_values[at] = line[5:]
@@ -186,8 +175,6 @@ class Response(Message):
         self.lines = lines
         self.field_values = field_values
         self.layout = layout
-        self.ids = layout.ids
-        self.first = layout.first
         self.body = body
         self.via = via
         self.call_id = call_id

@@ -1,4 +1,4 @@
-"""Header names: full and compact forms, recognised once to a small integer (RFC 3261 sections 7.3.1 and 20)."""
+"""Header names and methods: full and compact forms, recognised once to a small integer (RFC 3261 sections 7.3.1 and 20)."""
 
 from typing import Final
 
@@ -146,6 +146,26 @@ _PLAIN: Final = (
     "Content-Encoding Content-Language Error-Info In-Reply-To Organization P-Access-Network-Info "
     "P-Charging-Vector Priority Proxy-Authentication-Info Reject-Contact Reply-To Request-Disposition"
 )
+
+METHODS: Final[dict[bytes, str]] = {
+    name.encode(): name
+    for name in [
+        "INVITE",
+        "ACK",
+        "CANCEL",
+        "BYE",
+        "REGISTER",
+        "OPTIONS",
+        "MESSAGE",
+        "SUBSCRIBE",
+        "NOTIFY",
+        "PUBLISH",
+        "INFO",
+        "PRACK",
+        "UPDATE",
+        "REFER",
+    ]
+}
 
 
 def _spellings() -> dict[bytes, int]:

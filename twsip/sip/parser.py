@@ -8,7 +8,7 @@ from .fields.address import parse_address
 from .fields.via import parse_via
 from .layout import MOST_LINES, PLACED, Layout, layout_of
 from .message import Malformed, Request, Response
-from .names import CALL_ID, CSEQ, FROM, TO, VIA
+from .names import CALL_ID, CSEQ, FROM, METHODS, TO, VIA
 from .scan import MOST_HEADERS, Scan
 from .uri import parse_uri
 
@@ -22,25 +22,6 @@ LONGEST_LINE: Final = 8192
 MOST_CSEQ: Final = 2**31 - 1
 MOST_LENGTH: Final = 2**31
 
-METHODS: Final[dict[bytes, str]] = {
-    name.encode(): name
-    for name in [
-        "INVITE",
-        "ACK",
-        "CANCEL",
-        "BYE",
-        "REGISTER",
-        "OPTIONS",
-        "MESSAGE",
-        "SUBSCRIBE",
-        "NOTIFY",
-        "PUBLISH",
-        "INFO",
-        "PRACK",
-        "UPDATE",
-        "REFER",
-    ]
-}
 _LENGTH: Final = "Content-Length is missing, malformed or more than there is"
 _SPACE: Final = 0x20
 

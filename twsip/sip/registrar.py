@@ -103,13 +103,13 @@ def register(
     `received` is kept with every binding made; `is_ours` says whether a contact would lead back to this very server,
     which is refused with 403 (RFC 5393: such contacts multiply requests).  Who may register is decided before this.
     """
-    ids = request.ids
-    if ids.find(names.REQUIRE) >= 0:
+    layout = request.layout
+    if layout.has(names.REQUIRE):
         unsupported = [tag.decode("latin-1") for tag in request.tokens(names.REQUIRE) if tag.lower() not in SUPPORTED]
         if unsupported:
             return _refuse(420, "Bad Extension", (("Unsupported", ", ".join(unsupported)),))
     path = ""
-    if ids.find(names.PATH) >= 0:
+    if layout.has(names.PATH):
         kept = _path(request)
         if kept is None:
             return _refuse(400, "Malformed or too long Path")
@@ -117,8 +117,7 @@ def register(
             # RFC 3327 section 5.3: a phone that does not know of Path must hear that somebody put one in.
             return _refuse(420, "Bad Extension", (("Unsupported", "path"),))
         path = kept
-    first = ids.find(names.CONTACT)
-    if first < 0:
+    if not layout.has(names.CONTACT):
         return Outcome(200, "OK", _answer(existing, path, now), existing, [])
     if len(request.call_id) > LONGEST_CALL_ID:
         return _refuse(400, "Call-ID too long")

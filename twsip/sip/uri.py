@@ -2,14 +2,15 @@
 
 from typing import Final, final
 
-from .abnf import HEX, HOST, number, only
+from .abnf import HEX, HOST, letters, number, only
 
-USER: Final = b"-_.!~*'()&=+$,;?/%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-PASSWORD: Final = b"-_.!~*'()&=+$,%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-PARAMETER: Final = b"-_.!~*'()[]/:&+$%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-HEADER: Final = b"-_.!~*'()[]/?:+$%=&0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-SCHEME: Final = b"+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-TEL: Final = b"+-.()*#0123456789ABCDEFabcdef"
+USER: Final = letters(b"-_.!~*'()&=+$,;?/%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+PASSWORD: Final = letters(b"-_.!~*'()&=+$,%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+PARAMETER: Final = letters(b"-_.!~*'()[]/:&+$%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+HEADER: Final = letters(b"-_.!~*'()[]/?:+$%=&0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+SCHEME: Final = letters(b"+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+TEL: Final = letters(b"+-.()*#0123456789ABCDEFabcdef")
+_QUAD: Final = letters(b"0123456789.")
 LONGEST: Final = 2048
 KEPT: Final = 4096
 
@@ -253,7 +254,7 @@ def parse_host_port(text: bytes) -> tuple[str, int] | None:
                 return None
         if not host or not only(host, HOST) or len(host) > 255 or host[:1] == b"." or b".." in host:
             return None
-        if only(host, b"0123456789.") and not is_ipv4(host):
+        if only(host, _QUAD) and not is_ipv4(host):
             return None
         if host[-1:] == b".":
             host = host[:-1]  # the root, written out: the same name, which must not look like somebody else's

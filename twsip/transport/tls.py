@@ -14,7 +14,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from ..api.errors import ConfigError
-from ..sip.abnf import HOST
+from ..sip.abnf import HOST, only
 from .words import TLS
 
 CIPHERS: Final = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
@@ -252,6 +252,6 @@ def addresses_of(certificate: x509.Certificate) -> tuple[str, ...]:
 def plain(name: str) -> str:
     """The name in lower case without its final dot, "" for anything that is no plain host name."""
     raw = name.encode("utf-8", "surrogateescape").lower().rstrip(b".")
-    if not raw or len(raw) > 253 or raw.translate(None, HOST):
+    if not raw or len(raw) > 253 or not only(raw, HOST):
         return ""
     return raw.decode("ascii")

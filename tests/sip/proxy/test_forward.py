@@ -98,7 +98,7 @@ def test_content_length_is_added_where_it_was_not(more: tuple[str, ...], length:
     one = sent(request(*more, body="hello"))
     assert one.number(names.CONTENT_LENGTH) == length
     assert len(one.body) == length
-    assert one.ids.count(names.CONTENT_LENGTH) == 1
+    assert one.layout.ids.count(names.CONTENT_LENGTH) == 1
 
 
 @pytest.mark.parametrize(("asked", "left"), [(None, 60), (1, 1), (59, 59), (60, 60), (4294967295, 60)])
@@ -183,8 +183,8 @@ def test_what_is_forwarded_parses_again_and_other_lines_are_the_same_bytes(dice:
         return
     again = parse(printed(made, routed.uri, (), OUR_VIA, RECORD_ROUTES, breadth), stream=True)
     assert isinstance(again, Request), again
-    kept = [line for at, line in enumerate(one.lines) if one.ids[at] not in CHANGED]
-    there = [line for at, line in enumerate(again.lines) if again.ids[at] not in CHANGED]
+    kept = [line for at, line in enumerate(one.lines) if one.layout.ids[at] not in CHANGED]
+    there = [line for at, line in enumerate(again.lines) if again.layout.ids[at] not in CHANGED]
     if not one.has(names.CONTENT_LENGTH):
         kept.append(b"Content-Length: %d" % len(one.body))
     assert there == [OUR_VIA, *RECORD_ROUTES, *kept]

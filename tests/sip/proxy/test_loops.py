@@ -62,7 +62,7 @@ def test_another_target_or_another_site_gives_others() -> None:
     assert fingerprint(request(), target(), b"ours") != fingerprint(request(), target(), b"theirs")
 
 
-OURS = "192.0.2.1;branch=z9hG4bK0123."
+OURS = "192.0.2.1;branch=z9hG4bK0123L"
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,10 @@ class Head:
     """What stands before the first semicolon: the same few thousand come again and again, so it is kept.
 
     `line` is the header line up to there as we write it, `bare` the host without the brackets of an IPv6 reference,
-    as a source address would be written.
+    as a source address would be written; `key` is what stands between branch and method in a transaction's key.
     """
 
-    __slots__ = ("bare", "host", "line", "port", "sent_by", "transport")
+    __slots__ = ("bare", "host", "key", "line", "port", "sent_by", "transport")
 
     def __init__(self, transport: str, sent_by: bytes, host: str, port: int) -> None:
         self.transport = transport
@@ -54,6 +54,7 @@ class Head:
         self.port = port
         self.bare = host.encode().strip(b"[]")
         self.line = b"Via: SIP/2.0/" + transport.encode() + b" " + sent_by
+        self.key = b" " + sent_by + b" "
 
 
 @final
@@ -97,7 +98,7 @@ class Via:
     @property
     def is_modern(self) -> bool:
         """Whether the branch carries RFC 3261's cookie and something after it."""
-        return self.branch.startswith(MAGIC) and len(self.branch) > 7
+        return self.branch[:7] == MAGIC and len(self.branch) > 7
 
 
 KEPT: Final = 4096
@@ -130,18 +131,19 @@ def _parse_head(text: bytes) -> Head | None:
 
 def parse_via(value: bytes) -> Via | None:
     """One Via value, or None if it is not one.  A comma list must be split before."""
+    # What nearly every client writes: the branch first, and perhaps rport behind it.
+    text, mark, tail = value.partition(b";branch=")
+    head = _kept.get(text)
+    if head is not None and mark:
+        branch, _, rest = tail.partition(b";")
+        if (not rest or rest == b"rport") and is_token(branch) and len(branch) <= 512:
+            return Via(head, branch, 0 if rest else -1, b"", mark + branch)
     text, _, tail = value.partition(b";")
     head = _kept.get(text)
     if head is None:
         head = _parse_head(text)
         if head is None:
             return None
-    if tail[:7] == b"branch=":
-        # What nearly every client writes: the branch, and perhaps rport behind it.
-        branch, _, rest = tail[7:].partition(b";")
-        if (not rest or rest == b"rport") and is_token(branch) and len(branch) <= 512:
-            rport = 0 if rest else -1
-            return Via(head, branch, rport, b"", b";branch=" + branch)
     return _parse_params(head, tail)
 
 

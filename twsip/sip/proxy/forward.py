@@ -9,8 +9,6 @@ from ..message import Request
 from ..uri import Uri
 
 DEFAULT_BREADTH: Final = 60
-_CHANGED: Final = (names.ROUTE, names.MAX_FORWARDS, names.MAX_BREADTH)
-_CREDENTIALS: Final = (names.PROXY_AUTHORIZATION, names.AUTHORIZATION)
 
 
 @final
@@ -40,33 +38,22 @@ def prepare(
 
     None when Max-Breadth is malformed or 0 (440).  Max-Forwards must be above 0 (checked before: 483).
     """
-    ids = request.ids
+    layout = request.layout
     breadth = DEFAULT_BREADTH
-    if ids.find(names.MAX_BREADTH) >= 0:
+    if request.has(names.MAX_BREADTH):
         asked = request.number(names.MAX_BREADTH)
         if asked is None or asked <= 0:
             return None
         breadth = min(asked, DEFAULT_BREADTH)
     hops = request.max_forwards - 1 if request.max_forwards > 0 else 70
     kept = list(request.lines)
-    doomed: list[int] = []
-    for header in _CHANGED:
-        at = ids.find(header)
-        while at >= 0:
-            doomed.append(at)
-            at = ids.find(header, at + 1)
-    if consumed is not None:
-        for header in _CREDENTIALS:
-            at = ids.find(header)
-            while at >= 0:
-                line = request.lines[at]
-                if consumed(line[line.find(b":") + 1 :].strip(b" \t")):
-                    doomed.append(at)
-                at = ids.find(header, at + 1)
-    doomed.sort()
+    doomed = layout.replaced
+    if layout.credentials and consumed is not None:
+        ours = [at for at in layout.credentials if consumed(request.field_values[at])]
+        doomed = tuple(sorted((*doomed, *ours)))
     for at in reversed(doomed):
         del kept[at]
-    if ids.find(names.CONTENT_LENGTH) < 0:
+    if not layout.sized:
         kept.append(b"Content-Length: %d" % len(request.body))
     rest = b"\r\n".join(kept) + b"\r\n\r\n" + request.body
     return Forwarding(request.method.encode(), uri, routes, rest, hops, breadth)

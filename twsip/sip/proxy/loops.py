@@ -1,10 +1,14 @@
 """Loop detection (RFC 3261 section 16.3 step 4, as amended by RFC 5393)."""
 
 from hashlib import blake2b
+from typing import Final
 
 from .. import names
 from ..message import Request
 from ..uri import Uri
+
+LOOP: Final = b"L"
+"""What stands before the fingerprint in a branch of ours: no hex digit, but a letter, so that a branch is one word."""
 
 
 def fingerprint(request: Request, uri: Uri, key: bytes = b"") -> bytes:
@@ -22,16 +26,15 @@ def fingerprint(request: Request, uri: Uri, key: bytes = b"") -> bytes:
         request.call_id,
         b"%d" % request.cseq,
     ]
-    if request.ids.find(names.ROUTE) >= 0:
+    if request.has(names.ROUTE):
         parts += request.values(names.ROUTE)
     return blake2b(b"\0".join(parts), digest_size=8, key=key).hexdigest().encode()
 
 
 def is_loop(request: Request, mark: bytes) -> bool:
     """Whether a Via of this request carries our fingerprint for the very same journey."""
-    at = request.ids.find(names.VIA)
-    while at >= 0:
-        if b"." + mark in request.lines[at]:
+    sought = LOOP + mark
+    for at in request.layout.vias:
+        if request.lines[at].find(sought) >= 0:
             return True
-        at = request.ids.find(names.VIA, at + 1)
     return False

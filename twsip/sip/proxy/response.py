@@ -5,6 +5,7 @@ from typing import Final, final
 
 from .. import names
 from ..build import upstream, with_lines
+from ..layout import places
 from ..message import Response
 
 
@@ -130,11 +131,9 @@ class ResponseContext:
         status = response.status
         if status in _CHALLENGES:
             for header in (names.WWW_AUTHENTICATE, names.PROXY_AUTHENTICATE):
-                at = response.ids.find(header)
-                while at >= 0:
+                for at in places(response.layout.ids, (header,)):
                     if len(self.challenges) < 32:
                         self.challenges.append(response.lines[at])
-                    at = response.ids.find(header, at + 1)
         if status != 503:
             self.all_503 = False
         if status == 408 and not self.invite:

@@ -31,7 +31,7 @@ def preprocess(request: Request, is_ours: Callable[[Uri], bool]) -> Routed | Non
 
     None when a Route is malformed (400).
     """
-    if request.ids.find(names.ROUTE) < 0:
+    if not request.has(names.ROUTE):
         return Routed(request.uri, [], 0, None)
     routes = request.addresses(names.ROUTE)
     if routes is None:

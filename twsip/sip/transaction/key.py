@@ -1,6 +1,13 @@
 """Which transaction a message belongs to (RFC 3261 sections 17.1.3 and 17.2.3)."""
 
+from typing import Final
+
+from ..fields.via import MAGIC
 from ..message import Request, Response
+from ..names import METHODS
+
+_METHODS: Final[dict[str, bytes]] = {method: b"INVITE" if method == "ACK" else name for name, method in METHODS.items()}
+_BRANCH_METHODS: Final[dict[str, bytes]] = {method: b" " + name for name, method in METHODS.items()}
 
 
 def server_key(request: Request) -> bytes:
@@ -10,11 +17,10 @@ def server_key(request: Request) -> bytes:
     compares, without the To tag, so that an ACK finds its INVITE.
     """
     via = request.via
-    method = request.method
-    if method == "ACK":
-        method = "INVITE"
-    if via.is_modern:
-        return via.branch + b" " + via.sent_by + b" " + method.encode()
+    branch = via.branch
+    method = _METHODS.get(request.method) or request.method.encode()
+    if branch[:7] == MAGIC and branch != MAGIC:
+        return branch + via.head.key + method
     return b" ".join(
         (
             b"2543",
@@ -23,7 +29,7 @@ def server_key(request: Request) -> bytes:
             request.call_id,
             b"%d" % request.cseq,
             via.sent_by + via.tail,
-            method.encode(),
+            method,
         )
     )
 
@@ -36,4 +42,5 @@ def cancelled_key(cancel: Request) -> bytes:
 
 def client_key(response: Response) -> bytes:
     """The key of the client transaction of this response: our own branch and the method in CSeq."""
-    return response.via.branch + b" " + response.method.encode()
+    method = response.method
+    return response.via.branch + (_BRANCH_METHODS.get(method) or b" " + method.encode())
