@@ -8,7 +8,7 @@ from .verdict import Reply
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Relay:
     """Forward the request to these targets: equal q in parallel, a lower q only when the higher ones failed.
 

@@ -109,10 +109,9 @@ class Engine:
 
     def received(self, arrival: Arrival) -> None:
         """One whole message came."""
-        if self.ingress.asks:
-            if self.ingress.admit(arrival) is not None:
-                self.count("dropped_at_ingress")
-                return
+        if self.ingress.asks and self.ingress.admit(arrival) is not None:
+            self.count("dropped_at_ingress")
+            return
         flow = arrival.flow
         message = parse(arrival.data, flow.reliable)
         if isinstance(message, Request):
@@ -234,7 +233,7 @@ class Engine:
 
     def tag_for(self, request: Request) -> bytes:
         """The To tag of our own answers: the same for repeats of a request (§8.2.6.2), recognised again in an ACK."""
-        return b"%b%08x" % (self._tags, crc32(request.call_id, crc32(request.via.branch)))
+        return self._tags + b"%x" % crc32(request.call_id, crc32(request.via.branch))
 
     def new_branch(self, mark: bytes) -> bytes:
         """A branch with 72 random bits, so that nobody who does not see it can answer for it; then the loop mark."""

@@ -8,7 +8,8 @@ from ..api.context import Flow, RequestContext
 from ..api.verdict import Pass, Reply, Verdict
 from ..sip.build import reply
 from ..sip.message import Request
-from ..sip.proxy.route import preprocess
+from ..sip.names import ROUTE
+from ..sip.proxy.route import Routed, preprocess
 from .pipeline import Broke, Pipeline
 from .transactions import ServerTransaction
 
@@ -39,12 +40,16 @@ class Intake:
 
     def take(self, request: Request, flow: Flow, now: float, key: bytes) -> None:
         """A request that belongs to no transaction yet."""
-        routed = preprocess(request, self.engine.is_ours)
-        local = routed is not None and not routed.routes and self.engine.is_ours(routed.uri)
-        context = RequestContext(request, flow, now, self.engine.domains, local)
+        engine = self.engine
+        if request.layout.has(ROUTE):
+            routed = preprocess(request, engine.is_ours)
+        else:
+            routed = Routed(request.uri, [], 0, None)
+        local = routed is not None and not routed.routes and engine.is_ours(routed.uri)
+        context = RequestContext(request, flow, now, engine.domains, local)
         context.routed = routed
         if routed is None:
-            self.engine.outcome.refuse(context, None, "engine", Reply(400, "Bad Route"), key)
+            engine.outcome.refuse(context, None, "engine", Reply(400, "Bad Route"), key)
             return
         self._go_on(context, key, None, 0)
 

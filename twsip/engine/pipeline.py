@@ -10,6 +10,8 @@ from ..api.facts import Destination
 from ..api.verdict import PASS, Drop, Pass, Reply, Verdict
 
 PASS_TYPE: Final = Pass
+_ALL_PASSED: Final[tuple[int, Any]] = (-1, PASS)
+_NOBODY: Final[tuple[int, Any]] = (-1, None)
 
 
 def name_of(part: object) -> str:
@@ -47,36 +49,35 @@ class Pipeline:
 
         What came instead is a refusal, Broke, or something to wait for.  Facts and trace are written into the context.
         """
-        facts = context.facts
         trace = context.trace
         asks = self.asks
-        while at < len(asks):
+        for number in range(at, len(asks)):
             try:
-                verdict = asks[at](context)
+                verdict = asks[number](context)
             except Exception as error:
-                self.broke(at, error)
-                return at, Broke
+                self.broke(number, error)
+                return number, Broke
             trace.append(verdict)
+            if verdict is PASS:
+                continue
             if type(verdict) is not PASS_TYPE:
-                return at, verdict
+                return number, verdict
             for fact in verdict.facts:
-                facts.add(fact)
-            at += 1
-        return -1, PASS
+                context.facts.add(fact)
+        return _ALL_PASSED
 
     def handle(self, context: RequestContext, at: int) -> tuple[int, Any]:
         """Ask the handlers from number `at` on: who answered and what, (at, Broke), or (-1, None) when nobody did."""
         asks = self.asks
-        while at < len(asks):
+        for number in range(at, len(asks)):
             try:
-                answer = asks[at](context)
+                answer = asks[number](context)
             except Exception as error:
-                self.broke(at, error)
-                return at, Broke
+                self.broke(number, error)
+                return number, Broke
             if answer is not None:
-                return at, answer
-            at += 1
-        return -1, None
+                return number, answer
+        return _NOBODY
 
     async def wait(self, at: int, answer: Awaitable[Any]) -> Any:
         """What part number `at` answers in the end; Broke when it raises."""

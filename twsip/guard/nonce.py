@@ -5,14 +5,16 @@ from collections import OrderedDict
 from enum import IntEnum
 from hashlib import blake2s
 from hmac import compare_digest
+from struct import Struct
 from typing import Final, final
 
 VERSION: Final = 1
-_PAYLOAD: Final = 18  # version 1, key id 1, mask 2, milliseconds 6, random 8
+_PAYLOAD: Final = Struct(">BBHHI8s")  # version, key id, mask, milliseconds in two parts, random
 _TAG: Final = 18
 LENGTH: Final = 48
 """Characters of a nonce: 36 bytes in base64url, which need no padding."""
 RANDOM: Final = 8
+MOST_REALMS: Final = 1024
 WINDOW: Final = 64
 """A count may come so far behind the highest one seen: SIP over UDP reorders."""
 _BITS: Final = 2**WINDOW - 1
@@ -50,12 +52,20 @@ class Nonce:
 
 @final
 class _Key:
-    __slots__ = ("key", "number")
+    __slots__ = ("_keyed", "number")
 
     def __init__(self, secret: bytes) -> None:
         # Derived, so that one secret of the site may serve several purposes.
-        self.key = blake2s(secret, person=b"twsipnce").digest()
-        self.number = blake2s(self.key, digest_size=1).digest()[0]
+        key = blake2s(secret, person=b"twsipnce").digest()
+        self.number = blake2s(key, digest_size=1).digest()[0]
+        # A copy of one that has its key costs less than a new one.
+        self._keyed = blake2s(key=key, digest_size=_TAG)
+
+    def tag(self, payload: bytes, end: bytes) -> bytes:
+        """What proves that we made this payload."""
+        keyed = self._keyed.copy()
+        keyed.update(payload + end)
+        return keyed.digest()
 
 
 @final
@@ -66,7 +76,7 @@ class Mint:
     request, if the binding says one) that it was made for, and only with what was offered.
     """
 
-    __slots__ = ("_keys",)
+    __slots__ = ("_ends", "_keys")
 
     def __init__(self, secrets: list[bytes]) -> None:
         """The first secret signs, all verify: put a new one in front to rotate.  Raises ValueError for weak ones."""
@@ -76,18 +86,24 @@ class Mint:
             if len(secret) < 16:
                 raise ValueError("a secret needs at least 16 bytes")
         self._keys = [_Key(blake2s(secret).digest()) for secret in secrets]
+        self._ends: dict[str, bytes] = {}
+
+    def _end(self, realm: str, binding: bytes) -> bytes:
+        """What is signed behind the payload.  Its length is fixed and a realm holds no NUL: no two inputs read the same."""
+        end = self._ends.get(realm)
+        if end is None:
+            if len(self._ends) >= MOST_REALMS:
+                self._ends.clear()
+            end = self._ends[realm] = realm.encode("utf-8", "surrogateescape") + b"\0"
+        return end + binding if binding else end
 
     def mint(self, now: float, random: bytes, realm: str, mask: int, binding: bytes = b"") -> str:
         """A new nonce; `random` are 8 random bytes, `mask` up to 16 bits, `binding` anything to tie it to."""
         key = self._keys[0]
-        payload = b"%c%c%b%b%b" % (
-            VERSION,
-            key.number,
-            mask.to_bytes(2, "big"),
-            int(now * 1000).to_bytes(6, "big"),
-            random,
-        )
-        return b2a_base64(payload + _tag(key.key, payload, realm, binding), newline=False).translate(_TO_URL).decode()
+        milliseconds = int(now * 1000)
+        payload = _PAYLOAD.pack(VERSION, key.number, mask, milliseconds >> 32, milliseconds & 0xFFFFFFFF, random)
+        tagged = payload + key.tag(payload, self._end(realm, binding))
+        return b2a_base64(tagged, newline=False).translate(_TO_URL).decode()
 
     def read(self, nonce: bytes, realm: str, binding: bytes = b"") -> Nonce | Fault:
         """What the nonce says, whatever its age, or why it is none of ours.  Never raises."""
@@ -97,21 +113,17 @@ class Mint:
             raw = a2b_base64(nonce.translate(_FROM_URL), strict_mode=True)
         except Error:
             return Fault.MALFORMED
-        if raw[0] != VERSION:
+        payload = raw[: _PAYLOAD.size]
+        version, number, mask, high, low, _ = _PAYLOAD.unpack(payload)
+        if version != VERSION:
             return Fault.MALFORMED
-        payload = raw[:_PAYLOAD]
         fault = Fault.UNKNOWN_KEY
         for key in self._keys:
-            if key.number == raw[1]:
-                if compare_digest(_tag(key.key, payload, realm, binding), raw[_PAYLOAD:]):
-                    return Nonce(int.from_bytes(raw[4:10], "big") / 1000.0, (raw[2] << 8) | raw[3])
+            if key.number == number:
+                if compare_digest(key.tag(payload, self._end(realm, binding)), raw[_PAYLOAD.size :]):
+                    return Nonce(((high << 32) | low) / 1000.0, mask)
                 fault = Fault.FORGED
         return fault
-
-
-def _tag(key: bytes, payload: bytes, realm: str, binding: bytes) -> bytes:
-    # The payload's length is fixed and a realm holds no NUL, so no two inputs read the same.
-    return blake2s(payload + realm.encode("utf-8", "surrogateescape") + b"\0" + binding, digest_size=_TAG, key=key).digest()
 
 
 @final

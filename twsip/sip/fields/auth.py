@@ -8,6 +8,8 @@ from ..abnf import HEX, close_quote, is_token, only, split_list, unquote
 MOST_HEADERS: Final = 8
 """So many Authorization and Proxy-Authorization headers together may one request have."""
 LONGEST: Final = 4096
+KEPT: Final = 4096
+_BACKSLASH: Final = 0x5C
 MOST_PARAMETERS: Final = 32
 LONGEST_USERNAME: Final = 256
 LONGEST_REALM: Final = 256
@@ -121,6 +123,21 @@ class _Found:
         self.values[at] = value
         return ""
 
+    def add(self, other: "_Found") -> str:
+        """Keep what another one found; "" or what is wrong with it."""
+        for at, value in enumerate(other.values):
+            if value is not None:
+                if self.values[at] is not None:
+                    return _TWICE
+                self.values[at] = value
+        for name in other.others:
+            if name in self.others:
+                return _TWICE
+            if len(self.others) >= MOST_PARAMETERS:
+                return "too many parameters"
+            self.others.add(name)
+        return ""
+
     def plain(self, text: bytes) -> str:
         """Parameters without quotes, comma-separated."""
         for part in text.split(b","):
@@ -139,9 +156,15 @@ class _Found:
         return ""
 
 
+# What stands outside the quotes is nearly always the same: (the parameters in it, whose quote opens behind it).
+_Outside = tuple[tuple[tuple[int, bytes], ...], int]
+_between: dict[bytes, _Outside] = {}
+_behind: dict[bytes, _Outside] = {}
+
+
 def _collect(rest: bytes, found: _Found) -> str:
     """Read all parameters; "" or what is wrong.  Without backslashes every second piece between quotes is quoted."""
-    if b"\\" in rest:
+    if _BACKSLASH in rest:
         return _collect_escaped(rest, found)
     pieces = rest.split(b'"')
     last = len(pieces) - 1
@@ -149,34 +172,62 @@ def _collect(rest: bytes, found: _Found) -> str:
         return "a quoted string does not close"
     values = found.values
     at = 0
-    while at < last:
+    while at <= last:
         outside = pieces[at]
-        place = _OPENING.get(outside, _STRANGE)
-        if place >= 0 and (at == 0 or outside[:1] == b","):
-            if values[place] is not None:
-                return _TWICE
-            values[place] = pieces[at + 1]
+        if at == 0:
+            place = _OPENING.get(outside, _STRANGE)
+            if place >= 0 and last:
+                values[place] = pieces[1]
+                at = 2
+                continue
+            known = None
         else:
-            before, comma, name = outside.rpartition(b",")
-            if at and not comma:
-                return _MALFORMED
-            # White space may stand after the comma, around the equals sign, and nowhere else.
-            name = name.rstrip(b" \t")
-            if name[-1:] != b"=":
-                return _MALFORMED
-            wrong = _after_quote(before, at) or found.plain(before) or found.take(name[:-1], pieces[at + 1])
+            known = (_between if at < last else _behind).get(outside)
+        if known is None:
+            wrong = _outside(outside, at, at == last, pieces[at + 1] if at < last else b"", found)
             if wrong:
                 return wrong
+        else:
+            for where, value in known[0]:
+                if values[where] is not None:
+                    return _TWICE
+                values[where] = value
+            if at < last:
+                if values[known[1]] is not None:
+                    return _TWICE
+                values[known[1]] = pieces[at + 1]
         at += 2
-    tail = pieces[last]
-    return (_after_quote(tail, last) or found.plain(tail)) if tail else ""
+    return ""
 
 
-def _after_quote(text: bytes, at: int) -> str:
+def _outside(text: bytes, at: int, is_last: bool, quoted: bytes, found: _Found) -> str:
+    """Read what stands outside the quotes, and keep it when nothing in it is strange."""
+    if not text:
+        return "" if is_last else _MALFORMED
     # What follows a closing quote begins with a comma, or is nothing but white space.
     if at and text[:1] != b"," and text.strip(b" \t")[:1] not in (b"", b","):
         return _MALFORMED
-    return ""
+    before, comma, name = (text, b",", b"") if is_last else text.rpartition(b",")
+    if at and not comma:
+        return _MALFORMED
+    alone = _Found()
+    wrong = alone.plain(before)
+    if not wrong and not is_last:
+        # White space may stand after the comma, around the equals sign, and nowhere else.
+        name = name.rstrip(b" \t")
+        if name[-1:] != b"=":
+            return _MALFORMED
+        wrong = alone.take(name[:-1], quoted)
+    if wrong:
+        return wrong
+    opens = _KNOWN.get(name[:-1].strip(b" \t").lower(), _STRANGE)
+    if at and len(text) <= 64 and not alone.others:
+        kept = _behind if is_last else _between
+        if len(kept) >= KEPT:
+            kept.clear()
+        there = [(where, value) for where, value in enumerate(alone.values) if value is not None and where != opens]
+        kept[text] = (tuple(there), opens)
+    return found.add(alone)
 
 
 def _collect_escaped(rest: bytes, found: _Found) -> str:
@@ -203,7 +254,7 @@ def _unescaped(text: bytes, longest: int) -> str | None:
     """The text that these bytes between quotes mean; None when they are too many or not UTF-8."""
     if len(text) > longest:
         return None
-    if b"\\" in text:
+    if _BACKSLASH in text:
         text = unquote(b'"' + text + b'"')
     try:
         return text.decode()
