@@ -19,18 +19,17 @@ def reply(request: Request, status: int, phrase: str = "", tag: bytes = b"", ext
     `extra` are whole header lines, each with its line end.
     """
     layout = request.layout
-    first = layout.first
     lines = request.lines
     out = [status_line(status, phrase)]
     for at in layout.vias:
         out.append(lines[at])
-    out.append(lines[first[FROM] - PLACED])
-    to = lines[first[TO] - PLACED]
+    out.append(lines[layout.from_])
+    to = lines[layout.to]
     out.append(to if not tag or request.to.tag else to + b";tag=" + tag)
-    out.append(lines[first[CALL_ID] - PLACED])
-    out.append(lines[first[CSEQ] - PLACED])
-    if status == 100 and first[names.TIMESTAMP] >= PLACED:
-        out.append(lines[first[names.TIMESTAMP] - PLACED])
+    out.append(lines[layout.call_id])
+    out.append(lines[layout.cseq])
+    if status == 100 and layout.has(names.TIMESTAMP):
+        out.append(lines[layout.first[names.TIMESTAMP] - PLACED])
     out.append(extra + END)
     return b"\r\n".join(out)
 
@@ -90,7 +89,7 @@ def _for(sent: bytes, method: bytes, to: bytes) -> bytes:
 
 def ack_for(sent: bytes, response: Response) -> bytes:
     """The ACK of a final response other than 2xx to the INVITE that we sent (RFC 3261 section 17.1.1.3)."""
-    return _for(sent, b"ACK", response.lines[response.layout.first[TO] - PLACED])
+    return _for(sent, b"ACK", response.lines[response.layout.to])
 
 
 def cancel_for(sent: bytes) -> bytes:
@@ -104,7 +103,7 @@ def upstream(response: Response) -> bytes:
     lines = response.lines
     at = layout.vias[0]
     rest = [b"SIP/2.0 %d %b" % (response.status, response.reason), *lines[:at], *lines[at + 1 :]]
-    if not layout.sized:
+    if layout.length < 0:
         # A datagram needs none, but what goes back may be a stream, where the body would be the next message (18.3).
         rest.append(b"Content-Length: %d" % len(response.body))
     rest.append(b"\r\n" + response.body)

@@ -4,8 +4,11 @@ from typing import Final, final
 
 from .names import (
     AUTHORIZATION,
+    CALL_ID,
     CONTENT_LENGTH,
+    CSEQ,
     FIRST_SINGLE,
+    FROM,
     MAX_BREADTH,
     MAX_FORWARDS,
     P_ASSERTED_IDENTITY,
@@ -13,6 +16,7 @@ from .names import (
     PROXY_AUTHORIZATION,
     REMOTE_PARTY_ID,
     ROUTE,
+    TO,
     VIA,
 )
 
@@ -34,11 +38,27 @@ class Layout:
 
     `ids` has one byte a line, `first` one byte a header number: the place of its first line plus PLACED.  `vias` are
     the places of the Vias, `replaced` those of the lines that a proxy writes anew and `credentials` those that it may
-    have to take out.  `sized` says that there is a Content-Length, `asserts` that an identity is claimed besides From,
-    `twice` that a header that may stand only once stands twice.
+    have to take out.  `asserts` says that an identity is claimed besides From, `twice` that a header that may stand only
+    once stands twice.  `via` (the topmost), `from_`, `to`, `call_id`, `cseq`, `max_forwards` and `length` are places,
+    below 0 when the header is not there.
     """
 
-    __slots__ = ("asserts", "credentials", "first", "ids", "replaced", "sized", "twice", "vias")
+    __slots__ = (
+        "asserts",
+        "call_id",
+        "credentials",
+        "cseq",
+        "first",
+        "from_",
+        "ids",
+        "length",
+        "max_forwards",
+        "replaced",
+        "to",
+        "twice",
+        "via",
+        "vias",
+    )
 
     def __init__(self, ids: bytes) -> None:
         self.ids = ids
@@ -47,7 +67,13 @@ class Layout:
         self.vias = places(ids, (VIA,))
         self.replaced = places(ids, _REPLACED)
         self.credentials = places(ids, _CREDENTIALS)
-        self.sized = CONTENT_LENGTH in ids
+        self.via = self.first[VIA] - PLACED
+        self.from_ = self.first[FROM] - PLACED
+        self.to = self.first[TO] - PLACED
+        self.call_id = self.first[CALL_ID] - PLACED
+        self.cseq = self.first[CSEQ] - PLACED
+        self.max_forwards = self.first[MAX_FORWARDS] - PLACED
+        self.length = self.first[CONTENT_LENGTH] - PLACED
         self.asserts = bool(places(ids, _ASSERTING))
         single = ids.translate(None, _MULTIPLE)
         self.twice = len(single) != len(set(single))

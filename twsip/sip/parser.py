@@ -6,9 +6,9 @@ from . import names
 from .abnf import SMALL, is_token, number, split_list
 from .fields.address import parse_address
 from .fields.via import parse_via
-from .layout import MOST_LINES, PLACED, Layout, layout_of
+from .layout import MOST_LINES, Layout, layout_of
 from .message import Malformed, Request, Response
-from .names import CALL_ID, CSEQ, FROM, METHODS, TO, VIA
+from .names import METHODS
 from .scan import MOST_HEADERS, Scan
 from .uri import parse_uri
 
@@ -50,8 +50,8 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
         scanned = found
     start, lines, values, layout = scanned
     body = data[end + 4 :]
-    if layout.sized:
-        at = layout.first[names.CONTENT_LENGTH] - PLACED
+    at = layout.length
+    if at >= 0:
         size = SMALL.get(values[at], -1)
         if size < 0:
             size = number(values[at], MOST_LENGTH)
@@ -173,30 +173,29 @@ def _request(
     size: int,
 ) -> Request | Malformed:
     ids = layout.ids
-    first = layout.first
     name, _, rest = start.partition(b" ")
     method = METHODS.get(name, "")
     if not method:
         if not is_token(name) or len(name) > 64:
             return Malformed(400, "the method is malformed", "", [], b"", False)
         method = name.decode()
-    at = first[VIA] - PLACED
+    at = layout.via
     via = parse_via(values[at]) if at >= 0 else None
     if via is None:
         return Malformed(400, "the topmost Via is missing or malformed", method, lines, ids, True)
-    at = first[FROM] - PLACED
+    at = layout.from_
     from_ = parse_address(values[at]) if at >= 0 else None
     if from_ is None:
         return Malformed(400, "From is missing or malformed", method, lines, ids, True)
-    at = first[TO] - PLACED
+    at = layout.to
     to = parse_address(values[at]) if at >= 0 else None
     if to is None:
         return Malformed(400, "To is missing or malformed", method, lines, ids, True)
-    at = first[CALL_ID] - PLACED
+    at = layout.call_id
     call_id = values[at] if at >= 0 else b""
     if not call_id or _SPACE in call_id:
         return Malformed(400, "Call-ID is missing or malformed", method, lines, ids, True)
-    at = first[CSEQ] - PLACED
+    at = layout.cseq
     count, _, named = values[at].partition(b" ") if at >= 0 else (b"", b"", b"")
     cseq = SMALL.get(count, -1)
     if cseq < 0 or named != name:
@@ -211,7 +210,7 @@ def _request(
     uri = parse_uri(rest[:-8])
     if uri is None:
         return Malformed(400, "the Request-URI is malformed", method, lines, ids, True)
-    at = first[names.MAX_FORWARDS] - PLACED
+    at = layout.max_forwards
     hops = -1
     if at >= 0:
         hops = SMALL.get(values[at], -1)
@@ -237,18 +236,17 @@ def _response(
     size: int,
 ) -> Response | Malformed:
     ids = layout.ids
-    first = layout.first
     digits, _, reason = start[8:].partition(b" ")
     status = SMALL.get(digits, -1)
     if not 100 <= status <= 699:
         return Malformed(400, "the status code is malformed", "", [], b"", False)
-    at = first[VIA] - PLACED
+    at = layout.via
     via = parse_via(values[at]) if at >= 0 else None
     if via is None:
         return Malformed(400, "the topmost Via is missing or malformed", "", lines, ids, False)
-    at = first[CALL_ID] - PLACED
+    at = layout.call_id
     call_id = values[at] if at >= 0 else b""
-    at = first[CSEQ] - PLACED
+    at = layout.cseq
     count, _, named = values[at].partition(b" ") if at >= 0 else (b"", b"", b"")
     cseq = SMALL.get(count, -1)
     method = METHODS.get(named, "")
@@ -261,7 +259,7 @@ def _response(
                 method = named.decode()
             else:
                 cseq = -1
-    if cseq < 0 or not call_id or first[FROM] < PLACED or first[TO] < PLACED:
+    if cseq < 0 or not call_id or layout.from_ < 0 or layout.to < 0:
         return Malformed(400, "From, To, Call-ID or CSeq is missing or malformed", "", lines, ids, False)
     if size < 0:
         return Malformed(400, _LENGTH, "", lines, ids, False)

@@ -11,8 +11,12 @@ from .names import KNOWN, STRANGE, recognise
 MOST_HEADERS: Final = 100
 LONGEST_HEAD: Final = 8192
 LONGEST_NAMES: Final = 1024
-_ODD: Final = (0x00, 0x09, 0x0B, 0x0C)
-_SPACE: Final = 0x20
+_NUL: Final = 0x00
+_TAB: Final = 0x09
+_LF: Final = 0x0A
+_VT: Final = 0x0B
+_FF: Final = 0x0C
+_CR: Final = 0x0D
 _COMMA: Final = 0x2C
 
 Scan = tuple[bytes, list[bytes], list[bytes], Layout]
@@ -25,22 +29,19 @@ _named: dict[tuple[bytes, ...], Layout] = {}
 def scan(head: bytes) -> Scan | None:
     """The head of an ordinary message, or None for everything that wants a closer look: then it may still be good.
 
-    Ordinary is: at most 100 lines and 8,192 bytes, no bare CR or LF, no other white space than spaces and those only
-    where everybody puts them, no folded or empty line, one Via a line, no header twice that may stand only once.
+    Ordinary is: at most 100 lines and 8,192 bytes, no bare CR or LF, no other white space than spaces, no folded or
+    empty line, one Via a line, no header twice that may stand only once.
     """
     if not head or len(head) > LONGEST_HEAD:
         return None
-    for letter in _ODD:
-        if letter in head:
-            return None
-    if head[-1] == _SPACE or head.find(b":  ") >= 0 or head.find(b" \r\n") >= 0:
-        return None
-    lines = head.splitlines()
-    count = len(lines)
-    # Every line end was two bytes, so there was no bare CR or LF.
-    if len(b"".join(lines)) + 2 * count - 2 != len(head) or not 1 < count <= MOST_HEADERS:
-        return None
+    lines = head.split(b"\r\n")
+    text = b"".join(lines)
     start = lines.pop(0)
+    # What is left of CR and LF stood alone.
+    if _CR in text or _LF in text or _TAB in text or _NUL in text or _VT in text or _FF in text:
+        return None
+    if not 0 < len(lines) <= MOST_HEADERS:
+        return None
     names, _, values = zip(*[line.partition(b": ") for line in lines], strict=True)
     layout = _named.get(names)
     if layout is None:
@@ -50,7 +51,8 @@ def scan(head: bytes) -> Scan | None:
     for at in layout.vias:
         if _COMMA in lines[at]:
             return None
-    return start, lines, list(values), layout
+    # Of all that strip() takes off only spaces can be there.
+    return start, lines, list(map(bytes.strip, values)), layout
 
 
 def _recognise(names: tuple[bytes, ...]) -> Layout | None:

@@ -168,3 +168,12 @@ def test_authentication_info_is_printed() -> None:
 def test_no_secret_in_repr() -> None:
     found = parse_credentials(GOOD)
     assert "8ca523" not in repr(found) and "Mufasa" in repr(found)
+
+
+def test_a_nonce_count_is_only_what_is_called_so() -> None:
+    for _ in range(2):  # the second time it may be remembered
+        for count in ("00000001", "0000002a"):
+            text = f'Digest username="a", realm="r", nonce="n", uri="sip:r", response="0f", qop=auth, nc={count}, cnonce=xnc=0000000a'
+            found = parse_credentials(text.encode())
+            assert isinstance(found, DigestCredentials), found
+            assert (found.nc_text, found.nc, found.cnonce) == (count.encode(), int(count, 16), b"xnc=0000000a")

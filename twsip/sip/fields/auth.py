@@ -10,6 +10,7 @@ MOST_HEADERS: Final = 8
 LONGEST: Final = 4096
 KEPT: Final = 4096
 _BACKSLASH: Final = 0x5C
+_COMMA: Final = 0x2C
 MOST_PARAMETERS: Final = 32
 LONGEST_USERNAME: Final = 256
 LONGEST_REALM: Final = 256
@@ -88,6 +89,7 @@ def _spellings(ends: str) -> dict[bytes, int]:
 _KNOWN: Final[dict[bytes, int]] = _spellings("")
 _OPENING: Final[dict[bytes, int]] = _spellings("=")
 _STRANGE: Final = -1
+_NC: Final = _NAMES.index("nc")
 
 _NO_TOKEN: Final = "a parameter's name is no token"  # noqa: S105
 _NO_VALUE: Final = "a parameter has no value"
@@ -123,21 +125,6 @@ class _Found:
         self.values[at] = value
         return ""
 
-    def add(self, other: "_Found") -> str:
-        """Keep what another one found; "" or what is wrong with it."""
-        for at, value in enumerate(other.values):
-            if value is not None:
-                if self.values[at] is not None:
-                    return _TWICE
-                self.values[at] = value
-        for name in other.others:
-            if name in self.others:
-                return _TWICE
-            if len(self.others) >= MOST_PARAMETERS:
-                return "too many parameters"
-            self.others.add(name)
-        return ""
-
     def plain(self, text: bytes) -> str:
         """Parameters without quotes, comma-separated."""
         for part in text.split(b","):
@@ -156,10 +143,13 @@ class _Found:
         return ""
 
 
-# What stands outside the quotes is nearly always the same: (the parameters in it, whose quote opens behind it).
+# What stands outside the quotes is nearly always the same but for the nonce count, so what it says is kept without that:
+# the parameters in it, and whose quote opens behind it.
 _Outside = tuple[tuple[tuple[int, bytes], ...], int]
 _between: dict[bytes, _Outside] = {}
 _behind: dict[bytes, _Outside] = {}
+_NO_COUNT: Final = b"00000000"
+_BEFORE: Final = b", \t"
 
 
 def _collect(rest: bytes, found: _Found) -> str:
@@ -172,62 +162,73 @@ def _collect(rest: bytes, found: _Found) -> str:
         return "a quoted string does not close"
     values = found.values
     at = 0
-    while at <= last:
+    while at < last:
         outside = pieces[at]
-        if at == 0:
-            place = _OPENING.get(outside, _STRANGE)
-            if place >= 0 and last:
-                values[place] = pieces[1]
-                at = 2
-                continue
-            known = None
+        place = _OPENING.get(outside, _STRANGE)
+        if place >= 0 and (at == 0 or outside[0] == _COMMA):
+            if values[place] is not None:
+                return _TWICE
+            values[place] = pieces[at + 1]
         else:
-            known = (_between if at < last else _behind).get(outside)
-        if known is None:
-            wrong = _outside(outside, at, at == last, pieces[at + 1] if at < last else b"", found)
+            wrong = _outside(outside, at, pieces[at + 1], found)
             if wrong:
                 return wrong
-        else:
-            for where, value in known[0]:
-                if values[where] is not None:
-                    return _TWICE
-                values[where] = value
-            if at < last:
-                if values[known[1]] is not None:
-                    return _TWICE
-                values[known[1]] = pieces[at + 1]
         at += 2
-    return ""
+    return _outside(pieces[last], at, None, found) if pieces[last] else ""
 
 
-def _outside(text: bytes, at: int, is_last: bool, quoted: bytes, found: _Found) -> str:
-    """Read what stands outside the quotes, and keep it when nothing in it is strange."""
-    if not text:
-        return "" if is_last else _MALFORMED
-    # What follows a closing quote begins with a comma, or is nothing but white space.
-    if at and text[:1] != b"," and text.strip(b" \t")[:1] not in (b"", b","):
-        return _MALFORMED
-    before, comma, name = (text, b",", b"") if is_last else text.rpartition(b",")
-    if at and not comma:
-        return _MALFORMED
-    alone = _Found()
-    wrong = alone.plain(before)
-    if not wrong and not is_last:
-        # White space may stand after the comma, around the equals sign, and nowhere else.
-        name = name.rstrip(b" \t")
-        if name[-1:] != b"=":
+def _outside(text: bytes, at: int, quoted: bytes | None, found: _Found) -> str:
+    """What stands outside the quotes, in front of the quoted text or (None) behind the last one."""
+    count = b""
+    start = text.find(b"nc=")
+    if start > 0 and text[start - 1] in _BEFORE and only(text[start + 3 : start + 11], HEX):
+        # "00000001" and "0000002a" are no reason to read all the rest again.
+        count = text[start + 3 : start + 11]
+        text = text[: start + 3] + _NO_COUNT + text[start + 11 :]
+    kept = _behind if quoted is None else _between
+    known = kept.get(text) if at else None
+    if known is None:
+        # What follows a closing quote begins with a comma, or is nothing but white space.
+        if at and text[:1] != b"," and text.strip(b" \t")[:1] not in (b"", b","):
             return _MALFORMED
-        wrong = alone.take(name[:-1], quoted)
-    if wrong:
-        return wrong
-    opens = _KNOWN.get(name[:-1].strip(b" \t").lower(), _STRANGE)
-    if at and len(text) <= 64 and not alone.others:
-        kept = _behind if is_last else _between
-        if len(kept) >= KEPT:
-            kept.clear()
-        there = [(where, value) for where, value in enumerate(alone.values) if value is not None and where != opens]
-        kept[text] = (tuple(there), opens)
-    return found.add(alone)
+        opens = _STRANGE
+        before = text
+        alone = _Found()
+        if quoted is not None:
+            before, comma, name = text.rpartition(b",")
+            if at and not comma:
+                return _MALFORMED
+            # White space may stand after the comma, around the equals sign, and nowhere else.
+            name = name.rstrip(b" \t")
+            if name[-1:] != b"=":
+                return _MALFORMED
+            opens = _KNOWN.get(name[:-1].strip(b" \t").lower(), _STRANGE)
+            if opens < 0:
+                wrong = alone.take(name[:-1], quoted)
+                if wrong:
+                    return wrong
+        wrong = alone.plain(before)
+        if wrong:
+            return wrong
+        for name in alone.others:
+            wrong = found.take(name, b"")
+            if wrong:
+                return wrong
+        known = (tuple([(where, value) for where, value in enumerate(alone.values) if value is not None]), opens)
+        if at and len(text) <= 64 and not alone.others:
+            if len(kept) >= KEPT:
+                kept.clear()
+            kept[text] = known
+    values = found.values
+    for where, value in known[0]:
+        if values[where] is not None:
+            return _TWICE
+        values[where] = count if count and where == _NC else value
+    if known[1] >= 0:
+        if values[known[1]] is not None:
+            return _TWICE
+        values[known[1]] = quoted
+    return ""
 
 
 def _collect_escaped(rest: bytes, found: _Found) -> str:

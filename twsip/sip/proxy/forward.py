@@ -53,7 +53,7 @@ def prepare(
         doomed = tuple(sorted((*doomed, *ours)))
     for at in reversed(doomed):
         del kept[at]
-    if not layout.sized:
+    if layout.length < 0:
         kept.append(b"Content-Length: %d" % len(request.body))
     rest = b"\r\n".join(kept) + b"\r\n\r\n" + request.body
     return Forwarding(request.method.encode(), uri, routes, rest, hops, breadth)
