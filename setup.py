@@ -11,13 +11,13 @@ from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
 COMPILE = os.environ.get("TWSIP_COMPILE") == "1"
-COMPILERS = ["mypy[mypyc]>=1.13", "Cython>=3.1"]
+COMPILERS = ["mypy[mypyc]>=1.13", "mypy-zope>=1.0.9", "Cython>=3.1"]
 TEST = ["coverage>=7.4", "hypothesis>=6.100", "pip", "pytest>=8", "setuptools>=77"]
 STYLE = ["mypy>=1.13", "mypy-zope>=1.0.9", "ruff>=0.8"]
 
 # By mypyc, from the source in its place.
 ROOMS = ("sip", "guard", "checks", "engine", "handlers")
-FILES = ("api/answer.py", "api/context.py", "api/facts.py", "api/verdict.py")
+FILES = ("api/answer.py", "api/context.py", "api/facts.py", "api/verdict.py", "stores/memory.py", "stores/packed.py")
 # By Cython; these have a plain Python twin that runs where they were not compiled.
 NATIVE = {"twsip.sip._scan": "native/scan.py"}
 
@@ -55,7 +55,6 @@ setup(
     packages=[*find_packages(include=["twsip", "twsip.*"]), "twisted.plugins"],
     package_data={"twsip": ["py.typed"]},
     ext_modules=extensions(),
-    setup_requires=COMPILERS if COMPILE else [],
     install_requires=["Twisted[tls]>=24.11", "pyOpenSSL>=24.2", "service-identity>=24.1", "cryptography>=42"],
     extras_require={"test": TEST, "dev": [*TEST, *STYLE, "tox>=4"], "compile": COMPILERS},
     entry_points={"console_scripts": ["twsipctl = twsip.ops.ctl:main"]},

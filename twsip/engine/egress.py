@@ -264,12 +264,23 @@ class Branch:
 
 
 def _before(first: Destination, rest: Iterator[Destination] | AsyncIterator[Destination]) -> Any:
-    if isinstance(rest, Iterator):
-        return iter((first, *rest))
+    return iter((first, *rest)) if isinstance(rest, Iterator) else _Before(first, rest)
 
-    async def chained() -> AsyncIterator[Destination]:
-        yield first
-        async for destination in rest:
-            yield destination
 
-    return chained()
+@final
+class _Before:
+    """One destination, then those that a resolver is still looking for."""
+
+    def __init__(self, first: Destination, rest: AsyncIterator[Destination]) -> None:
+        self._first: Destination | None = first
+        self._rest = rest
+
+    def __aiter__(self) -> "_Before":
+        return self
+
+    async def __anext__(self) -> Destination:
+        first = self._first
+        if first is None:
+            return await anext(self._rest)
+        self._first = None
+        return first

@@ -6,7 +6,7 @@ from typing import Any, Final, final
 
 from zope.interface import classImplements
 
-from ..api.context import RequestContext, local_aor
+from ..api.context import Domains, RequestContext, local_aor
 from ..api.errors import BackendDown, ConfigError
 from ..api.events import Registered, Teller, tell_nobody
 from ..api.facts import Caller, TrustedPeer
@@ -22,6 +22,28 @@ SWEPT_EACH: Final = 32
 SWEEP_EVERY: Final = 16
 ON_MAX_CONTACTS: Final = ("replace_oldest", "refuse")
 MOST_CONTACTS: Final = 64
+
+
+@final
+class Ours:
+    """Whether a contact would lead back to this very server."""
+
+    __slots__ = ("_site",)
+
+    def __init__(self, site: Domains) -> None:
+        self._site = site
+
+    def __call__(self, uri: Uri) -> bool:
+        site = self._site
+        host = uri.host
+        if uri.params:
+            host = uri.params.get("maddr", "").lower() or host
+            if ":" in host and host[:1] != "[":
+                host = "[" + host + "]"
+        # A name of ours leads here whatever its port; beside an address of ours phones may live on other ports.
+        if host in site.domains and host[:1] != "[" and not host[-1:].isdigit():
+            return True
+        return site.is_local(host, uri.port or (5061 if uri.secure or uri.transport == "tls" else 5060))
 
 
 @final
@@ -107,20 +129,9 @@ class Registrar:
         self._handled += 1
         if self._handled % SWEEP_EVERY == 0:
             self.sweep(now, SWEPT_EACH)
-        site = context.site
-
-        def is_ours(uri: Uri) -> bool:
-            host = uri.params.get("maddr", "").lower() or uri.host
-            if ":" in host and host[:1] != "[":
-                host = "[" + host + "]"
-            # A name of ours leads here whatever its port; beside an address of ours phones may live on other ports.
-            if host in site.domains and host[:1] != "[" and not host[-1:].isdigit():
-                return True
-            return site.is_local(host, uri.port or (5061 if uri.secure or uri.transport == "tls" else 5060))
-
         flow = context.flow
         received = getattr(flow, "id", "") or f"{flow.transport} {flow.host} {flow.port}"
-        outcome = register(request, bindings.get(aor, now), now, self._limits, received, is_ours)
+        outcome = register(request, bindings.get(aor, now), now, self._limits, received, Ours(context.site))
         if outcome.status != 200:
             return Reply(outcome.status, outcome.reason, outcome.headers)
         if outcome.changes:
