@@ -301,7 +301,7 @@ class OutboundTest(WorldCase):
         second = Peer()
         there = self.server(second)
 
-        def over(flow: Any, why: str) -> None:
+        def over(flow: Any, why: str, quoted: bytes) -> None:
             transports.flow_to(there).send(message(b"second try"))
 
         notes.flow_broke = over  # type: ignore[method-assign]
@@ -311,7 +311,7 @@ class OutboundTest(WorldCase):
         transports.flow_to(Destination("TCP", "127.0.0.1", port)).send(message())
         transports.flush()
         await second.until(lambda: second.data == message(b"second try"))
-        notes.flow_broke = lambda flow, why: None  # type: ignore[method-assign]
+        notes.flow_broke = lambda flow, why, quoted: None  # type: ignore[method-assign]
 
     async def test_the_queue_of_a_connection_not_yet_open_is_bounded(self) -> None:
         notes, transports = self.world(TCP(0, "127.0.0.1", most_unsent=100000))
