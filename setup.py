@@ -1,13 +1,15 @@
-"""Packages of twsip; the cellar (twsip.sip and twsip.guard) is compiled by mypyc when TWSIP_COMPILE=1."""
+"""Packages of twsip; when TWSIP_COMPILE=1 mypyc compiles the cellar (twsip.sip, twsip.guard) and Cython what is in native/."""
 
 import os
 import re
+import sys
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
 TEST = ["coverage>=7.4", "hypothesis>=6.100", "pip", "pytest>=8", "setuptools>=77"]
+NATIVE = [("twsip.transport._mmsg", "native/mmsg.py")] if sys.platform == "linux" else []
 STYLE = ["mypy>=1.13", "mypy-zope>=1.0.9", "ruff>=0.8"]
 
 
@@ -18,13 +20,15 @@ def version():
 
 
 def extensions():
-    """The compiled cellar; without mypy, or when not asked for, it is plain Python."""
+    """The compiled cellar and the optional extensions; when not asked for, all is plain Python."""
     if os.environ.get("TWSIP_COMPILE") != "1":
         return []
+    from Cython.Build import cythonize
     from mypyc.build import mypycify
 
     files = sorted(str(path.relative_to(HERE)) for room in ("sip", "guard") for path in (HERE / "twsip" / room).rglob("*.py"))
-    return mypycify(["--strict", *files])
+    native = [Extension(module, [source]) for module, source in NATIVE]
+    return mypycify(["--strict", *files]) + cythonize(native, build_dir="build", include_path=["native"], quiet=True)
 
 
 setup(
@@ -39,10 +43,10 @@ setup(
     python_requires=">=3.11",
     # twisted.plugins is named by hand: it has no __init__.py, because it is Twisted's package and not ours.
     packages=[*find_packages(include=["twsip", "twsip.*"]), "twisted.plugins"],
-    package_data={"twsip": ["py.typed"]},
+    package_data={"twsip": ["py.typed", "transport/*.pyi"]},
     ext_modules=extensions(),
     install_requires=["Twisted[tls]>=24.11", "pyOpenSSL>=24.2", "service-identity>=24.1", "cryptography>=42"],
-    extras_require={"test": TEST, "dev": [*TEST, *STYLE, "tox>=4"], "compile": ["mypy[mypyc]>=1.13"]},
+    extras_require={"test": TEST, "dev": [*TEST, *STYLE, "tox>=4"], "compile": ["mypy[mypyc]>=1.13", "Cython>=3.1"]},
     entry_points={"console_scripts": ["twsipctl = twsip.ops.ctl:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
