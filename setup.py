@@ -5,6 +5,7 @@ Nothing but speed depends on it.  `twistd twsip --version` says which one runs.
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -20,6 +21,8 @@ ROOMS = ("sip", "guard", "checks", "engine", "handlers")
 FILES = ("api/answer.py", "api/context.py", "api/facts.py", "api/verdict.py", "stores/memory.py", "stores/packed.py")
 # By Cython; these have a plain Python twin that runs where they were not compiled.
 NATIVE = {"twsip.sip._scan": "native/scan.py"}
+if sys.platform == "linux":
+    NATIVE["twsip.transport._mmsg"] = "native/mmsg.py"
 
 
 def version():
@@ -38,7 +41,7 @@ def extensions():
     paths = [path for room in ROOMS for path in (HERE / "twsip" / room).rglob("*.py")]
     files = sorted(str(path.relative_to(HERE)) for path in [*paths, *(HERE / "twsip" / name for name in FILES)])
     native = [Extension(name, [source]) for name, source in NATIVE.items()]
-    return [*mypycify(files), *cythonize(native, build_dir="build", quiet=True)]
+    return [*mypycify(files), *cythonize(native, build_dir="build", include_path=["native"], quiet=True)]
 
 
 setup(
@@ -53,7 +56,7 @@ setup(
     python_requires=">=3.11",
     # twisted.plugins is named by hand: it has no __init__.py, because it is Twisted's package and not ours.
     packages=[*find_packages(include=["twsip", "twsip.*"]), "twisted.plugins"],
-    package_data={"twsip": ["py.typed"]},
+    package_data={"twsip": ["py.typed", "transport/*.pyi"]},
     ext_modules=extensions(),
     install_requires=["Twisted[tls]>=24.11", "pyOpenSSL>=24.2", "service-identity>=24.1", "cryptography>=42"],
     extras_require={"test": TEST, "dev": [*TEST, *STYLE, "tox>=4"], "compile": COMPILERS},

@@ -334,3 +334,49 @@ def test_a_datagram_that_the_kernel_refuses_fails_over_at_once() -> None:
     street.sent()
     street.engine.flow_broke(street.flow("UDP", "198.51.100.7", 5060), "Network is unreachable")
     assert street.says() == ["198.51.100.8:5060 INVITE"]
+
+
+def test_news_of_a_lost_datagram_fails_over_the_one_that_it_quotes_and_no_other() -> None:
+    street = Street(bindings=Bob(("sip:bob@pair.example.net", 1.0)))
+    street.resolver.twins["pair.example.net"] = ["198.51.100.7", "198.51.100.8"]
+    for number in (1, 2):
+        street.hears(invite(branch=f"z9hG4bKa{number}", call_id=f"c{number}"))
+    street.flush()
+    sent = {data for flow, data in street.outbox if flow.host == "198.51.100.7"}
+    assert len(sent) == 2
+    street.sent()
+    lost = next(data for data in sent if b"Call-ID: c2\r\n" in data)
+    street.engine.flow_broke(street.flow("UDP", "198.51.100.7", 5060), "Connection refused", lost[:520])
+    ((where, second),) = street.sent()
+    assert isinstance(second, Request)
+    assert (where, second.method, second.call_id) == ("198.51.100.8:5060", "INVITE", b"c2")
+    street.engine.flow_broke(street.flow("UDP", "198.51.100.7", 5060), "Connection refused", lost[:520])
+    assert street.says() == [], "it is old news"
+
+
+def test_forged_news_of_a_lost_datagram_harms_nobody() -> None:
+    street = Street(bindings=Bob(ONE))
+    street.hears(invite())
+    street.flush()
+    flow, sent = street.outbox[-1]
+    assert sent.startswith(b"INVITE")
+    street.sent()
+    line_end = sent.index(b"\r\n", sent.index(b";branch="))
+    branch = sent[sent.index(b"z9hG4bK") : line_end]
+    for quoted in (
+        b"INVITE",
+        b"\0" * 600,
+        b"\r\n\r\n",
+        b"SIP/2.0 200 OK" + sent[sent.index(b"\r\n") :],
+        sent.replace(b"INVITE", b"BYE"),
+        sent.replace(branch, b"z9hG4bK" + b"0" * (len(branch) - 7)),
+        sent.replace(branch, branch[:-1]),
+        sent[:line_end],
+        b"INVITE x SIP/2.0\r\nVia: " + branch + b"\r\n",
+    ):
+        street.engine.flow_broke(flow, "Connection refused", quoted)
+    for other in (("UDP", flow.host, flow.port + 1), ("UDP", "198.51.100.99", flow.port)):
+        street.engine.flow_broke(street.flow(*other), "Connection refused", sent)
+    assert street.says() == []
+    street.engine.flow_broke(flow, "Connection refused", sent[: line_end + 2])
+    assert street.says() == ["192.0.2.9:5060 503"], "the true one was never touched"

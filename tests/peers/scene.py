@@ -47,9 +47,10 @@ class Scene:
         return self.add(program)
 
     def bound(self, program: Program, transport: str, host: str, port: int, within: float = 10) -> None:
-        """Wait until somebody in the cage has this IPv4 address and port."""
+        """Wait until somebody in the cage has this IPv4 address and port; over TCP, until somebody listens there."""
         reverse = bytes(int(part) for part in reversed(host.split("."))).hex().upper()
-        wanted = f" {reverse}:{port:04X} "
+        # Over TCP a connection that has just ended stands in the table too.
+        wanted = f" {reverse}:{port:04X} " + ("" if transport == "UDP" else "00000000:0000 0A ")
         table = Path(f"/proc/{self.cage.pid}/net/{'udp' if transport == 'UDP' else 'tcp'}")
 
         def is_bound() -> bool:

@@ -1,11 +1,14 @@
 """Framing: however a stream is cut into chunks, the same messages come out, and what cannot be cut is said so."""
 
 import itertools
+import types
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twsip.sip import framing
 from twsip.sip.framing import MOST_BYTES, Framer, content_length
 
 
@@ -215,3 +218,54 @@ def test_a_byte_at_a_time_costs_one_search_in_all() -> None:
     before = framer._searched
     framer.feed(b"y")
     assert framer._searched == before + 1
+
+
+def test_a_chunk_that_is_one_message_is_passed_on_as_it_is() -> None:
+    for one in (message(), message(b"hello" * 1000)):
+        framer = Framer()
+        assert framer.feed(one)[0] is one
+        assert framer.feed(one)[0] is one
+
+
+@pytest.mark.skipif(not isinstance(content_length, types.FunctionType), reason="compiled code is not looked into")
+@pytest.mark.parametrize(
+    "whole",
+    [
+        message(b"x" * 65000),
+        message(b"", None, b"X: y\r\n" * 10000),
+        message(b"x" * 30000, None, b"X: \r y\n\r\r\n" * 3000),
+        b"".join(message(b"x" * size) for size in range(300)),
+    ],
+    ids=["long body", "many headers", "half line ends", "many messages"],
+)
+@pytest.mark.parametrize("step", [1, 3, 1000])
+def test_every_byte_is_searched_once_and_copied_a_few_times_however_it_arrives(
+    whole: bytes, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = {"searched": 0, "copied": 0}
+
+    class Counting(bytearray):
+        def __init__(self, data: bytes = b"") -> None:
+            super().__init__(data)
+            work["copied"] += len(data)
+
+        def __iadd__(self, data: Any) -> Any:
+            work["copied"] += len(data)
+            return super().__iadd__(data)
+
+        def __bytes__(self) -> bytes:
+            work["copied"] += len(self)
+            return bytes(memoryview(self))
+
+        def find(self, sub: Any, start: Any = 0, end: Any = None) -> int:
+            at = super().find(sub, start)
+            work["searched"] += (at if at >= 0 else len(self)) - start + len(sub)
+            return at
+
+    monkeypatch.setattr(framing, "bytearray", Counting, raising=False)
+    framer = Framer()
+    messages = [one for at in range(0, len(whole), step) for one in framer.feed(whole[at : at + step])]
+    assert b"".join(messages) == whole
+    assert 0 < work["copied"] <= 5 * len(whole)
+    # What a chunk could complete is looked at again: three bytes before it.
+    assert work["searched"] <= (1 + 8 / step) * len(whole) + 5000

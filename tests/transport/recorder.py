@@ -52,6 +52,7 @@ class Notes(Waits):
         super().__init__()
         self.arrivals: list[Arrival] = []
         self.broke: list[tuple[Flow, str]] = []
+        self.quotes: list[bytes] = []
         self.events: list[Event] = []
         self.story: list[str] = []
         self.answer: Callable[[Arrival], None] = lambda arrival: None
@@ -67,8 +68,9 @@ class Notes(Waits):
         self.story.append("turn ends")
         self.commit()
 
-    def flow_broke(self, flow: Flow, why: str) -> None:
+    def flow_broke(self, flow: Flow, why: str, quoted: bytes = b"") -> None:
         self.story.append("broke")
+        self.quotes.append(quoted)
         self.broke.append((flow, why))
         self.look()
 

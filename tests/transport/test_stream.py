@@ -69,6 +69,45 @@ class InboundTest(WorldCase):
         assert notes.story == ["received"] * 3 + ["turn ends"]
         assert written == [b"answer answer answer "]
 
+    async def test_what_one_chunk_causes_is_one_write_and_what_one_round_causes_one_send(self) -> None:
+        notes, transports = self.world(TCP(0, "127.0.0.1"))
+        notes.answer = lambda arrival: arrival.flow.send(b"ok ")
+        peer = self.connect(transports)
+        await peer.until(lambda: peer.open)
+        await notes.until(lambda: len(transports._flows) == 1)
+        flow: Any = next(iter(transports._flows.values()))
+        wire = flow._wire
+        written: list[bytes] = []
+        sent: list[bytes] = []
+        write, send = wire.write, wire.writeSomeData
+        wire.write = lambda data: (written.append(data), write(data))
+        wire.writeSomeData = lambda data: (sent.append(data), send(data))[1]
+        peer.transport.write(message() * 3 + b"\r\n\r\n")
+        await peer.until(lambda: peer.data == b"ok ok ok \r\n")
+        assert written == sent == [b"ok ok ok \r\n"]
+        for _ in range(3):
+            flow.send(b"more ")
+            flow.send(b"and ")
+            transports.flush()
+        assert written[1:] == [b"more and "] * 3
+        await peer.until(lambda: peer.data.endswith(b"more and " * 3))
+        assert sent[1:] == [b"more and " * 3]
+
+    async def test_one_message_is_written_as_it_is(self) -> None:
+        notes, transports = self.world(TCP(0, "127.0.0.1"))
+        peer = self.connect(transports)
+        await peer.until(lambda: peer.open)
+        await notes.until(lambda: len(transports._flows) == 1)
+        flow: Any = next(iter(transports._flows.values()))
+        written: list[bytes] = []
+        real = flow._wire.write
+        flow._wire.write = lambda data: (written.append(data), real(data))
+        one = message(b"x" * 1000)
+        flow.send(one)
+        transports.flush()
+        assert written[0] is one
+        await peer.until(lambda: peer.data == one)
+
     async def test_a_broken_stream_is_answered_and_closes_nothing_but_itself(self) -> None:
         notes, transports = self.world(TCP(0, "127.0.0.1"))
         notes.answer = lambda arrival: arrival.flow.send(b"400 " if b"bad" in arrival.data else b"200 ")
@@ -268,10 +307,21 @@ class OutboundTest(WorldCase):
         peer = Peer()
         there = self.server(peer)
         flow = transports.flow_to(there)
-        flow.send(message(b"first"))
-        transports.flush()
+        written: list[bytes] = []
+        opened = flow.connected  # type: ignore[attr-defined]
+
+        def connected(wire: Any, side: object) -> None:
+            real = wire.write
+            wire.write = lambda data: (written.append(data), real(data))
+            opened(wire, side)
+
+        flow.connected = connected  # type: ignore[attr-defined]
+        for part in (message(b"first")[:30], message(b"first")[30:]):
+            flow.send(part)
+            transports.flush()
         assert transports.flow_to(there) is flow
         await peer.until(lambda: peer.data == message(b"first"))
+        assert written == [message(b"first")], "what waited leaves in one piece"
         again = transports.flow_to(there)
         assert again is flow
         again.send(message(b"second"))
@@ -301,7 +351,7 @@ class OutboundTest(WorldCase):
         second = Peer()
         there = self.server(second)
 
-        def over(flow: Any, why: str) -> None:
+        def over(flow: Any, why: str, quoted: bytes) -> None:
             transports.flow_to(there).send(message(b"second try"))
 
         notes.flow_broke = over  # type: ignore[method-assign]
@@ -311,7 +361,7 @@ class OutboundTest(WorldCase):
         transports.flow_to(Destination("TCP", "127.0.0.1", port)).send(message())
         transports.flush()
         await second.until(lambda: second.data == message(b"second try"))
-        notes.flow_broke = lambda flow, why: None  # type: ignore[method-assign]
+        notes.flow_broke = lambda flow, why, quoted: None  # type: ignore[method-assign]
 
     async def test_the_queue_of_a_connection_not_yet_open_is_bounded(self) -> None:
         notes, transports = self.world(TCP(0, "127.0.0.1", most_unsent=100000))

@@ -73,6 +73,22 @@ class InboundTest(TLSCase):
         paper = self.authority.paper("sip:example.org")
         return TLS(0, "127.0.0.1", certificate=paper, authorities=self.authority.file, **options)
 
+    async def test_what_one_chunk_causes_is_one_record(self) -> None:
+        notes, transports = self.world(self.word())
+        notes.answer = lambda arrival: arrival.flow.send(b"ok ")
+        peer = self.call(transports, Foreign())
+        await peer.until(lambda: peer.open)
+        peer.transport.write(message())
+        await peer.until(lambda: peer.data == b"ok ")
+        flow: Any = notes.arrivals[0].flow
+        encrypted: list[bytes] = []
+        real = flow._wire._tlsConnection
+        send = real.send
+        real.send = lambda data: (encrypted.append(bytes(data)), send(data))[1]
+        peer.transport.write(message() * 3 + b"\r\n\r\n")
+        await peer.until(lambda: peer.data == b"ok " * 4 + b"\r\n")
+        assert encrypted == [b"ok ok ok \r\n"]
+
     async def test_there_and_back(self) -> None:
         notes, transports = self.world(self.word())
         notes.answer = lambda arrival: arrival.flow.send(b"ok")

@@ -25,7 +25,7 @@ class Scene:
         self._act("turn ends")
         self.turns.end()
 
-    def flow_broke(self, flow: Any, why: str) -> None:
+    def flow_broke(self, flow: Any, why: str, quoted: bytes) -> None:
         self.turns.pending.append(self)
         self._act("broke")
         self.turns.end()

@@ -1,5 +1,8 @@
 """Datagrams on real loopback sockets."""
 
+import errno
+import importlib.util
+import os
 import socket
 import time
 from typing import Any
@@ -8,18 +11,27 @@ import pytest
 from twisted.internet import reactor as the_reactor
 
 from tests.transport.recorder import Notes, WorldCase
+from twsip.api.context import Arrival
 from twsip.api.errors import TransportFailed
 from twsip.api.events import CheckBroke, LimitReached, tell_nobody
 from twsip.api.facts import Destination
-from twsip.transport import UDP
+from twsip.transport import UDP, udp, udpflow
+from twsip.transport.batches import BATCH, OneByOne, Together
 from twsip.transport.local import LocalAddresses
 from twsip.transport.turns import Turns
-from twsip.transport.udp import BATCH, MOST_WAITING, UDPPort
+from twsip.transport.udp import MOST_WAITING, UDPPort
+from twsip.transport.watch import Plain
 
 reactor: Any = the_reactor
 
 
-class DatagramTest(WorldCase):
+NATIVE = importlib.util.find_spec("twsip.transport._mmsg") is not None
+UNBUILT = "twsip.transport._mmsg is not built (TWSIP_COMPILE=1 python setup.py build_ext --inplace)"
+
+
+class DatagramCases:
+    """What holds both ways."""
+
     async def echo(self, host: str) -> None:
         notes, transports = self.world(UDP(0, host))
         notes.answer = lambda arrival: arrival.flow.send(b"re: " + arrival.data)
@@ -148,6 +160,16 @@ class DatagramTest(WorldCase):
         with pytest.raises(TransportFailed):
             flow.send(b"x")
 
+    async def test_a_port_may_be_closed_in_the_middle_of_its_own_turn(self) -> None:
+        notes, transports = self.world(UDP(0, "127.0.0.1"))
+        notes.answer = lambda arrival: transports._udp[0].close()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(3):
+                sender.sendto(b"x", ("127.0.0.1", transports.listening[0][2]))
+            await notes.until(lambda: bool(notes.arrivals))
+        assert len(notes.arrivals) == 1
+        assert self.flushLoggedErrors() == []
+
     async def test_a_flood_is_read_in_batches_of_one_turn_each(self) -> None:
         notes, transports = self.world(UDP(0, "127.0.0.1"))
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -158,6 +180,99 @@ class DatagramTest(WorldCase):
         assert notes.story[: BATCH + 1] == ["received"] * BATCH + ["turn ends"]
         assert len({arrival.at for arrival in notes.arrivals[:BATCH]}) == 1
 
+    async def test_a_datagram_without_a_byte_is_one(self) -> None:
+        notes, transports = self.world(UDP(0, "127.0.0.1"))
+        peer, _ = self.datagrams()
+        for data in (b"", b"x"):
+            peer.transport.write(data, ("127.0.0.1", transports.listening[0][2]))
+        await notes.until(lambda: notes.data == [b"", b"x"])
+
+    async def test_the_longest_datagram_comes_and_goes_whole(self) -> None:
+        notes, transports = self.world(UDP(0, "127.0.0.1"))
+        notes.answer = lambda arrival: arrival.flow.send(arrival.data[::-1])
+        data = b"a" * 65000 + b"b" * 507
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1000000)
+            sender.bind(("127.0.0.1", 0))
+            sender.sendto(data, ("127.0.0.1", transports.listening[0][2]))
+            await notes.until(lambda: notes.data == [data])
+            sender.settimeout(5)
+            assert sender.recv(70000) == data[::-1]
+
+    async def test_who_sends_again_and_who_is_asked_for_is_the_same_flow(self) -> None:
+        for host in ("127.0.0.1", "::1"):
+            notes, transports = self.world(UDP(0, host))
+            peer, port = self.datagrams(host)
+            asked = transports.flow_to(Destination("UDP", host, port))
+            for _ in range(2):
+                peer.transport.write(b"x", (host, transports.listening[0][2]))
+            await notes.until(lambda notes=notes: len(notes.arrivals) == 2)
+            assert {arrival.flow for arrival in notes.arrivals} == {asked}
+            full = "0:0:0:0:0:0:0:1" if ":" in host else host
+            assert transports.flow_to(Destination("UDP", full, port)) is asked
+
+    async def test_an_arrival_is_complete(self) -> None:
+        notes, transports = self.world(UDP(0, "127.0.0.1"))
+        peer, _ = self.datagrams()
+        peer.transport.write(b"x", ("127.0.0.1", transports.listening[0][2]))
+        await notes.until(lambda: len(notes.arrivals) == 1)
+        assert type(notes.arrivals[0]) is Arrival
+        by_hand = Arrival(b"x", notes.arrivals[0].flow, notes.arrivals[0].at)
+        assert [getattr(notes.arrivals[0], name) for name in Arrival.__slots__] == [
+            getattr(by_hand, name) for name in Arrival.__slots__
+        ]
+
+    async def test_what_comes_during_a_turn_needs_no_other_round_but_two_batches_are_never_full(self) -> None:
+        notes, transports = self.world(UDP(0, "127.0.0.1"))
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(sender.close)
+        there = ("127.0.0.1", transports.listening[0][2])
+        rounds: list[int] = []
+        port = transports._udp[0]
+        real = port.doRead
+
+        def read() -> None:
+            before = len(notes.arrivals)
+            real()
+            rounds.append(len(notes.arrivals) - before)
+
+        port.doRead = read  # type: ignore[method-assign]
+
+        def another(arrival: Arrival) -> None:
+            if len(notes.arrivals) < 200:
+                sender.sendto(b"x", there)
+
+        notes.answer = another
+        sender.sendto(b"x", there)
+        await notes.until(lambda: len(notes.arrivals) == 200)
+        assert notes.story[:4] == ["received", "turn ends"] * 2
+        assert rounds[:2] == [BATCH, BATCH]
+
+    async def test_a_flood_of_strangers_forgets_flows_and_nothing_else(self) -> None:
+        notes, transports = self.world(UDP(0, "127.0.0.1"))
+        self.patch(udpflow, "MOST_FLOWS", 3)
+        notes.answer = lambda arrival: arrival.flow.send(arrival.data)
+        peers = [self.datagrams()[0] for _ in range(10)]
+        for number, peer in enumerate(peers):
+            peer.transport.write(b"%d" % number, ("127.0.0.1", transports.listening[0][2]))
+            transports.flow_to(Destination("UDP", "127.0.0.1", 1024 + number))
+        for number, peer in enumerate(peers):
+            await peer.until(lambda peer=peer, number=number: peer.got == [b"%d" % number])
+        flows = transports._udp[0]._flows
+        assert len(flows.known) <= 3
+        assert len(flows._asked) <= 3
+
+
+class OneByOneTest(DatagramCases, WorldCase):
+    def setUp(self) -> None:
+        self.patch(udp, "fastest", lambda: OneByOne)
+
+
+@pytest.mark.skipif(not NATIVE, reason=UNBUILT)
+class TogetherTest(DatagramCases, WorldCase):
+    def setUp(self) -> None:
+        self.patch(udp, "fastest", lambda: Together)
+
 
 class StubbornSocket:
     """A socket that takes only so many datagrams."""
@@ -165,7 +280,11 @@ class StubbornSocket:
     def __init__(self) -> None:
         self.room = 0
         self.sent: list[bytes] = []
+        self.refuses: dict[bytes, list[int]] = {}
         self.coming: list[bytes] = []
+
+    def fileno(self) -> int:
+        return -1
 
     def getsockname(self) -> tuple[str, int]:
         return ("127.0.0.1", 5060)
@@ -185,10 +304,41 @@ class StubbornSocket:
         return data, ("192.0.2.1", 5060)
 
     def sendto(self, data: bytes, address: object) -> None:
+        if self.refuses.get(data):
+            raise OSError(self.refuses[data].pop(0), "no")
         if self.room == 0:
             raise BlockingIOError
         self.room -= 1
         self.sent.append(data)
+
+
+class StubbornBatch:
+    """The same socket as the extension would see it."""
+
+    def __init__(self, wire: StubbornSocket) -> None:
+        self.wire = wire
+
+    def receive(self, fileno: int, flows: Any, meet: Any, kind: Any, at: float, into: list[Any]) -> int:
+        while self.wire.coming:
+            try:
+                data, (host, port) = self.wire.recvfrom(65536)
+            except ConnectionRefusedError:
+                return 0 if into else errno.ECONNREFUSED
+            key = Together.key_of(host, port)
+            into.append(kind(data, flows.get(key) or meet(key), at))
+        return 0 if into else errno.EAGAIN
+
+    def send(self, fileno: int, queue: list[tuple[bytes, Any]], start: int) -> int:
+        count = 0
+        for data, key in queue[start:]:
+            try:
+                self.wire.sendto(data, key)
+            except BlockingIOError:
+                return count or -errno.EAGAIN
+            except OSError as error:
+                return count or -(error.errno or 0)
+            count += 1
+        return count
 
 
 class StubReactor:
@@ -196,6 +346,10 @@ class StubReactor:
 
     def __init__(self) -> None:
         self.writers: set[object] = set()
+        self.calls: list[Any] = []
+
+    def callLater(self, delay: float, call: Any) -> None:
+        self.calls.append(call)
 
     def addReader(self, reader: object) -> None:
         pass
@@ -209,15 +363,34 @@ class StubReactor:
         self.writers.discard(writer)
 
 
-def stubborn(events: list[Any]) -> tuple[UDPPort, Turns, StubbornSocket, StubReactor]:
+@pytest.fixture(params=[OneByOne, Together])
+def way(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def stubborn(way: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a port over a stubborn socket, one way and the other; the kernel's part of the batches is played."""
+    return lambda events: make_stubborn(events, way, monkeypatch)
+
+
+def make_stubborn(
+    events: list[Any], way: Any, monkeypatch: pytest.MonkeyPatch
+) -> tuple[UDPPort, Turns, StubbornSocket, StubReactor]:
     turns = Turns(Notes(), tell_nobody)
     wire, stub = StubbornSocket(), StubReactor()
+    monkeypatch.setattr(Together, "_shared", StubbornBatch(wire))
     bound: Any = wire
     local = LocalAddresses(lambda: 0.0)
-    return UDPPort(UDP(5060, "127.0.0.1"), bound, turns, stub, local, events.append, lambda: 0.0), turns, wire, stub
+    return (
+        UDPPort(UDP(5060, "127.0.0.1"), bound, turns, stub, local, events.append, lambda: 0.0, way, Plain),
+        turns,
+        wire,
+        stub,
+    )
 
 
-def test_nothing_overtakes_what_waits() -> None:
+def test_nothing_overtakes_what_waits(stubborn: Any) -> None:
     port, turns, wire, _ = stubborn([])
     flow = port.flow_to("192.0.2.1", 5060)
     flow.send(b"first")
@@ -230,7 +403,7 @@ def test_nothing_overtakes_what_waits() -> None:
     assert wire.sent == [b"first"]
 
 
-def test_a_full_kernel_makes_datagrams_wait_in_order_and_then_drops_the_newest() -> None:
+def test_a_full_kernel_makes_datagrams_wait_in_order_and_then_drops_the_newest(stubborn: Any) -> None:
     events: list[Any] = []
     port, turns, wire, stub = stubborn(events)
     flow = port.flow_to("192.0.2.1", 5060)
@@ -253,10 +426,51 @@ def test_a_full_kernel_makes_datagrams_wait_in_order_and_then_drops_the_newest()
     assert port not in stub.writers
 
 
-def test_bad_news_about_an_earlier_datagram_does_not_end_the_batch() -> None:
+def test_bad_news_about_an_earlier_datagram_does_not_end_the_batch(stubborn: Any) -> None:
     port, turns, wire, _ = stubborn([])
     wire.coming = [b"one", b"", b"two"]
     port.doRead()
     notes: Any = turns.receiver
     assert notes.data == [b"one", b"two"]
-    assert notes.story == ["received", "received", "turn ends"]
+    # The batches hand over what came before the bad news, then ask again.
+    assert notes.story in (["received", "received", "turn ends"], ["received", "turn ends"] * 2)
+
+
+def test_bad_news_of_an_earlier_datagram_costs_the_one_being_sent_nothing(stubborn: Any) -> None:
+    port, turns, wire, stub = stubborn([])
+    wire.room = 9
+    wire.refuses = {b"second": [errno.ECONNREFUSED, errno.EHOSTUNREACH]}
+    for data in (b"first", b"second", b"third"):
+        port.flow_to("192.0.2.1", 5060).send(data)
+    turns.end()
+    assert wire.sent == [b"first", b"second", b"third"]
+    assert stub.calls == []
+
+
+def test_what_the_kernel_refuses_again_and_again_is_told_with_the_datagram_in_hand(stubborn: Any) -> None:
+    port, turns, wire, stub = stubborn([])
+    wire.room = 9
+    wire.refuses = {b"second": [errno.ENETUNREACH] * 9, b"third": [errno.ENOBUFS] * 9}
+    for data in (b"first", b"second", b"third", b"fourth"):
+        port.flow_to("192.0.2.1", 5060).send(data)
+    turns.end()
+    assert wire.sent == [b"first", b"fourth"]
+    notes: Any = turns.receiver
+    assert notes.broke == []
+    for call in stub.calls:
+        call()
+    assert [(flow.id, why) for flow, why in notes.broke] == [
+        ("UDP 192.0.2.1 5060 via 127.0.0.1 5060", os.strerror(errno.ENETUNREACH))
+    ]
+    assert notes.quotes == [b"second"]
+
+
+def test_a_port_that_was_closed_tells_nothing_more(stubborn: Any) -> None:
+    port, turns, wire, stub = stubborn([])
+    wire.refuses = {b"x": [errno.ENETUNREACH] * 9}
+    port.flow_to("192.0.2.1", 5060).send(b"x")
+    turns.end()
+    port.close()
+    for call in stub.calls:
+        call()
+    assert turns.receiver.broke == []

@@ -127,9 +127,9 @@ class Engine:
         self.waiting.catch_up()
         self.outcome.commit()
 
-    def flow_broke(self, flow: Flow, why: str) -> None:
-        """A stream is gone: whoever waits for an answer on it tries something else."""
-        for transaction in self.table.on_flow(flow):
+    def flow_broke(self, flow: Flow, why: str, quoted: bytes = b"") -> None:
+        """A stream is gone: whoever waits for an answer on it tries something else.  With a quote: whoever sent just that."""
+        for transaction in self.table.quoted(flow, quoted) if quoted else self.table.on_flow(flow):
             transaction.transport_failed()
         self.flush()
 

@@ -64,6 +64,20 @@ class Table:
         newest = islice(reversed(self.clients.values()), NEWEST)
         return [one for one in newest if one.flow.host == flow.host and one.flow.port == flow.port]
 
+    def quoted(self, flow: Any, quoted: bytes) -> list[ClientTransaction]:
+        """The client transaction whose request begins like this and went to this flow's address; at most one.
+
+        The branch of our Via, which is the first header, has 72 random bits: who forges the news of a loss does not know it.
+        A quote that was cut before the end of that line finds nobody.
+        """
+        first, _, rest = quoted.partition(b"\r\n")
+        via, end, _ = rest.partition(b"\r\n")
+        branch = via.rpartition(b";branch=")[2]
+        found = self.clients.get(branch + b" " + first.partition(b" ")[0]) if end else None
+        if found is None or found.flow.host != flow.host or found.flow.port != flow.port:
+            return []
+        return [found]
+
     def clear(self) -> None:
         """Forget them all."""
         self.servers.clear()

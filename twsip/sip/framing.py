@@ -116,7 +116,7 @@ class Framer:
                     self._keep(data, at, 0)
                     return found
                 end += 4
-                length = content_length(data[at:end])
+                length = content_length(_part(data, at, end))
                 need = end - at + length
                 if length < 0:
                     self._break(_WHY[length], data[at:end] if end - at <= MOST_HEAD else b"")
@@ -127,7 +127,7 @@ class Framer:
             if size - at < need:
                 self._keep(data, at, need)
                 return found
-            found.append(data[at : at + need])
+            found.append(_part(data, at, at + need))
             at += need
             self._need = 0
         return found
@@ -158,6 +158,12 @@ class Framer:
     def _break(self, why: str, head: bytes) -> None:
         self.broken = Broken(why, head)
         self._kept = bytearray()
+
+
+def _part(data: bytes, start: int, end: int) -> bytes:
+    """A part of the chunk; the whole of it, which is what a chunk mostly is, without a copy."""
+    # Python's own slices see to that, compiled ones do not.
+    return data if end - start == len(data) else data[start:end]
 
 
 def content_length(head: bytes) -> int:

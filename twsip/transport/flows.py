@@ -18,7 +18,8 @@ from .local import WILDCARDS, LocalAddresses, family_of, is_literal, is_loopback
 from .stream import LINGER, Home, StreamFlow, World
 from .tls import ClientSide, ServerSide, Wrapped
 from .turns import Bound, Receiver, Turns
-from .udp import UDPFlow, UDPPort
+from .udp import UDPPort
+from .udpflow import UDPFlow
 from .wire import Dial, Door
 from .words import MOST_CONNECTIONS, TLS, UDP, Listener, Stream
 

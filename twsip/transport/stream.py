@@ -18,6 +18,8 @@ from .words import IDLE, MESSAGE_DEADLINE, MOST_UNSENT, Stream, bracketed
 
 LINGER: Final = 2.0
 """Seconds that a connection we are done with is still read from, so that our last answer is not reset away."""
+AT_ONCE: Final = 65536
+"""Bytes that are written at once, and a message more; Twisted keeps as many before it says that the wire is full."""
 DEAD_AFTER: Final = 60000
 """Milliseconds after which the kernel gives up on a peer that acknowledges nothing."""
 
@@ -181,9 +183,13 @@ class StreamFlow:
         """The wire takes more."""
         self._blocked = False
         while self._unsent and not self._blocked:
-            data = self._unsent.popleft()
-            self._unsent_size -= len(data)
-            self._wire.write(data)
+            pieces: list[bytes] = []
+            size = 0
+            while self._unsent and size < AT_ONCE:
+                pieces.append(self._unsent.popleft())
+                size += len(pieces[-1])
+            self._unsent_size -= size
+            self._wire.write(b"".join(pieces))
 
     # -- input ---------------------------------------------------------------------------------------------------
 

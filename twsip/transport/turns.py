@@ -17,8 +17,11 @@ class Receiver(Protocol):
     def turn_ends(self) -> None:
         """All of a batch was received: keep what must be kept.  If this raises, the batch's output is never sent."""
 
-    def flow_broke(self, flow: Flow, why: str) -> None:
-        """The flow is gone, or could not be opened; what was queued on it may not have arrived."""
+    def flow_broke(self, flow: Flow, why: str, quoted: bytes = b"") -> None:
+        """The flow is gone, or could not be opened; what was queued on it may not have arrived.
+
+        With a quote only the message that begins so is lost, if it was ours at all: anybody can send such news.
+        """
 
 
 class Outlet(Protocol):
@@ -63,12 +66,12 @@ class Turns:
         finally:
             self.inside = False
 
-    def flow_broke(self, flow: Flow, why: str) -> None:
+    def flow_broke(self, flow: Flow, why: str, quoted: bytes = b"") -> None:
         """Tell the receiver, in a turn of its own if none is under way."""
         nested = self.inside
         self.inside = True
         try:
-            self.receiver.flow_broke(flow, why)
+            self.receiver.flow_broke(flow, why, quoted)
         except Exception as error:
             self.broke("flow_broke", error)
         finally:

@@ -1,33 +1,32 @@
-"""Datagrams: our own descriptor over a socket, read and sent in batches (RFC 3261 section 18; house rule: the fast path).
+"""Datagrams: one socket of ours in the reactor, read and sent in batches (RFC 3261 section 18; house rule: the fast path).
 
-The socket is never connected: the reactors close a connected one for a single ICMP error.  It is a plain descriptor, so
-that errors can later be read beside it from an `epoll` object of our own.
+The socket is never connected: the reactors close a connected one for a single ICMP error.
 """
 
 import errno
+import os
 import socket
-from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, final
+from typing import Any, Final, final
 
 from twisted.internet.interfaces import IReadDescriptor, IReadWriteDescriptor
 from zope.interface import implementer
 
 from ..api.context import Arrival
-from ..api.errors import TransportFailed
 from ..api.events import Teller
-from ..sip.fields.via import SentBy, Source
+from ..sip.fields.via import SentBy
+from .batches import BATCH, Key, Way, Ways, fastest
+from .icmp import News, errors
 from .local import WILDCARDS, LocalAddresses
 from .turns import Bound, Turns
+from .udpflow import Flows, UDPFlow
+from .watch import Watch, best_watch
 from .words import UDP, bracketed
 
-BATCH: Final = 64
-"""Datagrams read in one turn: more would let one flood keep timers and connections waiting."""
 MOST_WAITING: Final = 1024
 """Datagrams kept while the kernel takes none; what comes on top is dropped, as the network would."""
-MOST_FLOWS: Final = 8192
-"""Flows kept by their address, so that who sends again is the same object; when full they are all forgotten."""
-LONGEST: Final = 65507
+TRIES: Final = 3
+"""How often a datagram is sent before an error is its own: a socket answers with bad news of an earlier one first."""
 
 # What the kernel says about this datagram itself; anything else is weather.
 _HOPELESS: Final = frozenset(
@@ -42,76 +41,6 @@ _HOPELESS: Final = frozenset(
         errno.EAFNOSUPPORT,
     }
 )
-
-Address = tuple[Any, ...]
-
-
-@final
-class UDPFlow:
-    """One socket of ours and one address out there."""
-
-    __slots__ = ("_port", "address", "host", "port", "source")
-
-    transport: ClassVar[str] = "UDP"
-    reliable: ClassVar[bool] = False
-    secure: ClassVar[bool] = False
-    peer_names: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, port: "UDPPort", address: Address) -> None:
-        self._port = port
-        self.address = address
-        self.host: str = address[0]
-        self.port: int = address[1]
-        self.source = Source(self.host, self.port)
-
-    @property
-    def id(self) -> str:
-        """The name of this flow: the same for the same two addresses, across restarts too."""
-        return f"UDP {self.host} {self.port} via {self._port.host} {self._port.port}"
-
-    @property
-    def alive(self) -> bool:
-        """Whether the socket is open."""
-        return self._port.alive
-
-    @property
-    def local_host(self) -> str:
-        """Our address; of a wildcard socket the one that packets to this peer leave from."""
-        return self._port.local_host(self.host)
-
-    @property
-    def local_port(self) -> int:
-        """Our port."""
-        return self._port.port
-
-    @property
-    def via_host(self) -> str:
-        """What our Via says: the advertised host or our address, IPv6 in brackets."""
-        return self._port.advertise or bracketed(self._port.local_host(self.host))
-
-    @property
-    def via_port(self) -> int:
-        """What our Via says."""
-        return self._port.port
-
-    @property
-    def sent_by(self) -> SentBy:
-        """What our Via and Record-Route say."""
-        return self._port.sent_by(self.host)
-
-    def send(self, data: bytes) -> None:
-        """Send one datagram when the turn ends; raises TransportFailed if it is too long or the socket is closed."""
-        port = self._port
-        if len(data) > LONGEST:
-            raise TransportFailed(f"{len(data)} bytes do not fit into a datagram")
-        if not port.alive:
-            raise TransportFailed("the socket is closed")
-        if not port.queue:
-            port.turns.pending.append(port)
-        port.queue.append((data, self.address))
-
-    def __repr__(self) -> str:
-        return f"<{self.id}>"
 
 
 @final
@@ -128,6 +57,8 @@ class UDPPort:
         local: LocalAddresses,
         tell: Teller,
         now: Callable[[], float],
+        way: Ways | None = None,
+        watch: Callable[[socket.socket, Any, Any], Watch] = best_watch,
     ) -> None:
         self.word = word
         self.turns = turns
@@ -135,10 +66,11 @@ class UDPPort:
         self.host: str = word.host
         self.port: int = bound.getsockname()[1]
         self.alive = True
-        self.queue: list[tuple[bytes, Address]] = []
-        self._flows: dict[Address, UDPFlow] = {}
+        self.queue: list[tuple[bytes, Key]] = []
+        self._waiting: list[tuple[bytes, Key]] = []
         self._sent_by: dict[str, SentBy] = {}
-        self._waiting: deque[tuple[bytes, Address]] = deque()
+        self._news = News(turns, reactor)
+        self._bad_news = False
         self._socket = bound
         self._reactor = reactor
         self._local = local
@@ -146,6 +78,10 @@ class UDPPort:
         self._wild = word.host in WILDCARDS
         self._full = Bound(f"datagrams waiting on {word}", MOST_WAITING, "the newest are dropped", tell, now)
         bound.setblocking(False)
+        way = way or fastest()
+        self._flows = Flows(self, way)
+        self._way: Way = way(bound, self._flows.known, self._flows.meet)
+        self._watch = watch(bound, self, reactor)
         reactor.addReader(self)
 
     def local_host(self, peer: str) -> str:
@@ -154,7 +90,7 @@ class UDPPort:
 
     def sent_by(self, peer: str) -> SentBy:
         """What Via and Record-Route say of us to this peer."""
-        host = self.advertise or (self._local.toward(peer) if self._wild else self.host)
+        host = self.advertise or self.local_host(peer)
         known = self._sent_by.get(host)
         if known is None:
             known = self._sent_by[host] = SentBy("UDP", bracketed(host), self.port)
@@ -162,30 +98,37 @@ class UDPPort:
 
     def flow_to(self, host: str, port: int) -> UDPFlow:
         """The flow to this address literal."""
-        return UDPFlow(self, (host, port))
+        return self._flows.to(host, port)
 
     def doRead(self) -> None:
-        """Receive what there is, at most a batch; then end the turn."""
+        """Receive what there is, at most a batch, and end the turn; again if more has come, less than two batches in all."""
+        if self._waiting:
+            self.doWrite()
+        left = BATCH
+        arrivals: list[Arrival] = []
+        bad_news = self._way.receive(self._now(), arrivals)
+        # Woken for nothing means that there is nothing but bad news.
+        bad_news = bad_news or not arrivals
+        while arrivals:
+            self._turn(arrivals)
+            left -= len(arrivals)
+            if left <= 0 or not self.alive:
+                break
+            # What came meanwhile is taken at once: it is far cheaper than a round through the reactor.
+            arrivals = []
+            bad_news = self._way.receive(self._now(), arrivals) or bad_news
+        if (bad_news or self._bad_news) and self._watch.errors and self.alive:
+            self._bad_news = False
+            for address, quoted, why in errors(self._socket):
+                self._news.add(self._flows.at(self._way.key_of(*address[:2])), why, quoted)
+
+    def _turn(self, arrivals: list[Arrival]) -> None:
         turns = self.turns
         received = turns.receiver.received
-        recvfrom = self._socket.recvfrom
-        flows = self._flows
-        now = self._now()
         turns.inside = True
-        for _ in range(BATCH):
+        for arrival in arrivals:
             try:
-                data, address = recvfrom(65536)
-            except BlockingIOError:
-                break
-            except OSError:
-                continue  # somebody else's bad news (an earlier datagram was refused): this socket is well
-            try:
-                flow = flows.get(address)
-                if flow is None:
-                    if len(flows) >= MOST_FLOWS:
-                        flows.clear()
-                    flow = flows[address] = UDPFlow(self, address)
-                received(Arrival(data, flow, now))
+                received(arrival)
             except Exception as error:  # the receiver promised not to; the socket outlives it
                 turns.broke("received", error)
             if not self.alive:
@@ -199,15 +142,9 @@ class UDPPort:
         if self._waiting:
             self._wait(queue)
             return
-        sendto = self._socket.sendto
-        for at, (data, address) in enumerate(queue):
-            try:
-                sendto(data, address)
-            except BlockingIOError:
-                self._wait(queue[at:])
-                return
-            except OSError as error:
-                self._failed(address, error)
+        taken = self._push(queue)
+        if taken < len(queue):
+            self._wait(queue[taken:])
 
     def drop(self) -> None:
         """Forget what is queued."""
@@ -215,33 +152,39 @@ class UDPPort:
 
     def doWrite(self) -> None:
         """The kernel takes datagrams again."""
-        waiting = self._waiting
-        while waiting:
-            try:
-                self._socket.sendto(*waiting[0])
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._failed(waiting[0][1], error)
-            waiting.popleft()
-        self._reactor.removeWriter(self)
+        del self._waiting[: self._push(self._waiting)]
+        if not self._waiting:
+            self._watch.writing(False)
 
-    def _wait(self, queue: list[tuple[bytes, Address]]) -> None:
+    def _push(self, queue: list[tuple[bytes, Key]]) -> int:
+        """Send: how many were sent or given up, fewer than all only because the kernel is full."""
+        at = tries = 0
+        while at < len(queue):
+            taken = self._way.send(queue, at)
+            if taken > 0:
+                at += taken
+                tries = 0
+                continue
+            if taken == -errno.EAGAIN:
+                break
+            self._bad_news = True
+            tries += 1
+            if tries == TRIES:
+                self._failed(*queue[at], -taken)
+                at += 1
+                tries = 0
+        return at
+
+    def _wait(self, queue: list[tuple[bytes, Key]]) -> None:
         room = MOST_WAITING - len(self._waiting)
         if len(queue) > room:
             self._full.met()
         self._waiting.extend(queue[:room])
-        self._reactor.addWriter(self)
+        self._watch.writing(True)
 
-    def _failed(self, address: Address, error: OSError) -> None:
-        if error.errno in _HOPELESS:
-            # Told in a reactor turn of its own: the receiver is not asked anything while its output is being sent.
-            why = error.strerror or str(error)
-            self._reactor.callLater(0, self._broke, UDPFlow(self, address), why)
-
-    def _broke(self, flow: UDPFlow, why: str) -> None:
-        if self.alive:
-            self.turns.flow_broke(flow, why)
+    def _failed(self, data: bytes, key: Key, number: int) -> None:
+        if number in _HOPELESS:
+            self._news.add(self._flows.at(key), os.strerror(number), data)
 
     def close(self) -> None:
         """Close the socket; what is queued is lost."""
@@ -249,13 +192,14 @@ class UDPPort:
             self.alive = False
             self.queue = []
             self._waiting.clear()
+            self._news.close()
             self._reactor.removeReader(self)
-            self._reactor.removeWriter(self)
+            self._watch.close()
             self._socket.close()
 
     def fileno(self) -> int:
-        """The socket's number."""
-        return self._socket.fileno()
+        """The number of what the reactor watches."""
+        return self._watch.fileno()
 
     def connectionLost(self, reason: object) -> None:
         """The reactor stops."""
