@@ -40,7 +40,7 @@ def is_compiled(tree: Path) -> bool:
 def sources(tree: Path) -> list[Path]:
     """Every file of the tree that the compiled copy depends on."""
     files = [path for part in ("twsip", "twisted") for path in (tree / part).rglob("*.py")]
-    return sorted(files) + [tree / "setup.py", tree / "pyproject.toml"]
+    return [*sorted(files), tree / "setup.py", tree / "pyproject.toml"]
 
 
 def key(tree: Path) -> str:

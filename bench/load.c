@@ -534,7 +534,7 @@ int main(int argc, char **argv)
         open_side(caller = &neighbour, kind, trusted ? "127.0.0.2" : "127.0.0.1", 0, server);
     reset();
     if (!own_user_each && !only_rings)
-        run(window, 0.3, rate, ~0ul); /* warm up */
+        run(window, seconds < 0.6 ? seconds / 2 : 0.3, rate, ~0ul); /* warm up */
     unsigned long early_lost = lost, early_wrong = wrong;
     char early_text[ROOM], line[64];
     strcpy(early_text, wrong_text);

@@ -39,7 +39,7 @@ def _all_rows() -> dict[str, Row]:
 
 ROWS = _all_rows()
 FULL = [name for name in ROWS if not name.startswith("message_auth_")]
-QUICK = ["options", "unauth", "register", "message", "call", "register_durable", "register_tcp", "call_tcp", "call_tls"]
+QUICK = ["options", "unauth", "register", "message", "call", "register_durable", "call_tcp", "call_tls"]
 
 # Printed beside the figures, never a reason to fail.
 TO_TUNED = {"options": 1.6, "unauth": 1.6, "register": 1.6, "message": 1.0, "call": 1.1}

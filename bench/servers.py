@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import md5, sha256
 from pathlib import Path
@@ -119,7 +119,7 @@ def start_kamailio(folder: Path, core: int | None, job: Job = Job(), *, allocato
     port, secure, database = free_port(), free_port(), folder / "kamailio.db"
     # A module that is missing costs its rows, never the whole column.
     if job.certificates is not None and not (modules() / "tls.so").exists():
-        job = Job(job.durable, job.banned, job.users)
+        job = replace(job, certificates=None)
     define = [word for word, wanted in (("DURABLE", job.durable), ("BANNED", job.banned)) if wanted]
     if job.durable:
         prepare_location(database)

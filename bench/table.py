@@ -14,11 +14,11 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.1f} [{min(values):.1f}-{max(values):.1f}]" if values else "-"
 
 
-def held(value: float, mark: float | None) -> str:
+def held(value: float, mark: float | None, digits: int = 2) -> str:
     """A figure and its mark: "1.52 (1.6 ok)"."""
     if mark is None:
-        return f"{value:.2f}"
-    return f"{value:.2f} ({mark:g} {'ok' if value <= mark else 'OVER'})"
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} ({mark:g} {'ok' if value <= mark else 'OVER'})"
 
 
 def ratio(figures: Figures, row: str, ours: str, theirs: str) -> float | None:
@@ -54,7 +54,7 @@ def mark_table(figures: Figures, rows: list[str], others: list[str]) -> str:
             value = ratio(figures, row, ours, theirs)
             cells.append("-" if value is None else held(value, mark))
         plain = figures.get(PLAIN, {}).get(row, {}).get("max", [])
-        cells.append(held(round(statistics.median(plain), 1), FIRST_MARKS.get(row)) if plain else "-")
+        cells.append(held(statistics.median(plain), FIRST_MARKS.get(row), 0) if plain else "-")
         for name in others:
             value = ratio(figures, row, name, PLAIN if name.endswith("interpreted") else OURS)
             cells.append("-" if value is None else f"{value:.3f}")
