@@ -59,8 +59,10 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     options.trees = {"": ROOT}
     for word in options.tree:
         name, _, path = word.partition("=")
-        if not name or not (Path(path) / "twsip" / "site.py").is_file():
+        if not name or not path or not (Path(path) / "twsip" / "site.py").is_file():
             parser.error(f"--tree {word}: write NAME=PATH, the path of a checkout of twsip")
+        if name in options.trees or name.startswith((OURS, "kamailio", "echo")):
+            parser.error(f"--tree {word}: there is a column of that name already")
         options.trees[name] = Path(path).resolve()
     return options
 
