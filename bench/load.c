@@ -403,7 +403,9 @@ static int echo(int port)
 {
     static char data[ROOM + 1], out[ROOM + 64];
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port)}, from;
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), room = 8 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
     inet_pton(AF_INET, "127.0.0.1", &here.sin_addr);
     if (bind(fd, (void *)&here, sizeof here))
         return perror("load: echo"), 2;

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -161,6 +162,7 @@ def measure_the_rest(bench: Bench, columns: list[Column]) -> dict[str, Any]:
 def main() -> None:
     """Run what the command line asks for, print the tables, keep the record."""
     options = options_of()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers end with us, whoever ends us
     if options.first:
         os.environ[FIRST] = "1"
     about, began = machine(), time.monotonic()
