@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import process
@@ -89,7 +90,7 @@ def column_of(word: str) -> Column:
     return twsip_column("twsip interpreted", ROOT, commit_of(ROOT))
 
 
-def under_callgrind(direct: "type[process.spawn]") -> object:
+def with_callgrind(direct: Callable[..., Server]) -> Callable[..., Server]:
     """What starts a server as `direct` does, but with callgrind around it."""
 
     def start(name: str, command: list[str], port: int, where: Path, core: int | None, environment: dict[str, str]) -> Server:
@@ -115,7 +116,7 @@ def main() -> None:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     rows = [ROWS[name] for name in options.only.split(",")]
     folder = Path(tempfile.mkdtemp(prefix="twsip-count-"))
-    process.spawn = under_callgrind(process.spawn)  # type: ignore[assignment,arg-type]
+    process.spawn = with_callgrind(process.spawn)  # type: ignore[assignment]
     try:
         load = build_load(folder)
         secure = any(row.transport == "tls" for row in rows)

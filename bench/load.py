@@ -75,8 +75,8 @@ def measure(
     rate: float,
     core: int | None,
     count: int = 0,
-    began: Callable[[], None] = int,
-    ended: Callable[[], None] = int,
+    began: Callable[[], object] = int,
+    ended: Callable[[], object] = int,
     transport: str = "udp",
 ) -> dict[str, Any]:
     """One run of the generator: its findings, and the server's CPU seconds between its "go" and its end.

@@ -13,8 +13,8 @@ from servers import Column, Job, Server
 GOOD_RATE = 200.0  # OPTIONS a second of the source that is not banned
 # What a generator that was not let run for a while may make up for in one go: fits into a socket's usual 208 KiB.
 HALF_WINDOW = 100
-Figures = dict[str, dict[str, dict[str, list[float]]]]
-"""Column, row, mode: one figure a round."""
+Figures = dict[str, dict[str, dict[str, dict[int, float]]]]
+"""Column, row, mode, round: a figure.  A round in which a server could not be measured is missing."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Bench:
     def found(self, server: Server, row: Row, mode: str, turn: int, found: dict[str, Any]) -> None:
         """Keep one run of the generator, and say it."""
         self.runs.append({"round": turn, "server": server.name, "workload": row.name, "mode": mode, **found})
-        self.figures.setdefault(server.name, {}).setdefault(row.name, {}).setdefault(mode, []).append(found["cpu_us"])
+        self.figures.setdefault(server.name, {}).setdefault(row.name, {}).setdefault(mode, {})[turn] = found["cpu_us"]
         print(
             f"  round {turn + 1}  {server.name:17} {row.name:17} {mode:5} {found['cpu_us']:8.1f} us  {found['rate']:8.0f}/s"
             f"  busy {found['busy']:.2f}  lost {found['lost']}  wrong {found['wrong']}  strays {found['strays']}",

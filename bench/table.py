@@ -9,9 +9,9 @@ from rows import BINDINGS_MIB, FIRST_MARKS, INTERPRETED, ROWS, TO_DEBIAN, TO_TUN
 OURS, PLAIN, TUNED, DEBIAN = "twsip", "twsip interpreted", "kamailio tlsf", "kamailio qm"
 
 
-def spread(values: list[float]) -> str:
+def spread(found: list[float]) -> str:
     """Median and range."""
-    return f"{statistics.median(values):.1f} [{min(values):.1f}-{max(values):.1f}]" if values else "-"
+    return f"{statistics.median(found):.1f} [{min(found):.1f}-{max(found):.1f}]" if found else "-"
 
 
 def held(value: float, mark: float | None, digits: int = 2) -> str:
@@ -21,12 +21,15 @@ def held(value: float, mark: float | None, digits: int = 2) -> str:
     return f"{value:.{digits}f} ({mark:g} {'ok' if value <= mark else 'OVER'})"
 
 
+def values(figures: Figures, column: str, row: str, mode: str = "max") -> list[float]:
+    """One column's figures in one row."""
+    return list(figures.get(column, {}).get(row, {}).get(mode, {}).values())
+
+
 def ratio(figures: Figures, row: str, ours: str, theirs: str) -> float | None:
     """Median of the rounds' ratios at the highest rate; None without both."""
-    pairs = zip(
-        figures.get(ours, {}).get(row, {}).get("max", []), figures.get(theirs, {}).get(row, {}).get("max", []), strict=False
-    )
-    ratios = [a / b for a, b in pairs if b]
+    mine, other = (figures.get(column, {}).get(row, {}).get("max", {}) for column in (ours, theirs))
+    ratios = [mine[turn] / other[turn] for turn in mine if other.get(turn)]
     return statistics.median(ratios) if ratios else None
 
 
@@ -36,7 +39,7 @@ def cpu_table(figures: Figures, columns: list[str], rows: list[str], mode: str) 
     lines = ["", f"server CPU in us a unit, median [range]; {mode}: {saying}"]
     lines.append("  ".join([f"{'unit':43}", *(f"{name:>21}" for name in columns)]).rstrip())
     for row in rows:
-        cells = [figures.get(name, {}).get(row, {}).get(mode, []) for name in columns]
+        cells = [values(figures, name, row, mode) for name in columns]
         if any(cells):
             lines.append("  ".join([f"{ROWS[row].text:43}", *(f"{spread(cell):>21}" for cell in cells)]))
     return "\n".join(lines)
@@ -53,7 +56,7 @@ def mark_table(figures: Figures, rows: list[str], others: list[str]) -> str:
         for ours, theirs, mark in ((OURS, TUNED, TO_TUNED.get(row)), (OURS, DEBIAN, TO_DEBIAN), (PLAIN, OURS, INTERPRETED)):
             value = ratio(figures, row, ours, theirs)
             cells.append("-" if value is None else held(value, mark))
-        plain = figures.get(PLAIN, {}).get(row, {}).get("max", [])
+        plain = values(figures, PLAIN, row)
         cells.append(held(statistics.median(plain), FIRST_MARKS.get(row), 0) if plain else "-")
         for name in others:
             value = ratio(figures, row, name, PLAIN if name.endswith("interpreted") else OURS)

@@ -112,7 +112,7 @@ def show(path: Path, workload: str, units: int, by: str, lines: int) -> None:
             rows.append((own, calls, whole, place))
     total = sum(row[0] for row in rows)
     key = {"tottime": 0, "ncalls": 1, "cumtime": 2}[by]
-    rows.sort(key=lambda row: -row[key])
+    rows.sort(key=lambda row: row[key], reverse=True)
     print(
         f"\n{workload}: {units} units, {sum(row[1] for row in rows) / units:.0f} calls a unit, {total / units * 1e6:.0f} us a unit under the profiler"
     )
