@@ -1,6 +1,7 @@
 """Instructions of the server per unit of work, by callgrind: a figure that a busy machine hardly moves.
 
-`python bench/count.py [twsip] [kamailio]`; needs valgrind.  User space only: what the kernel does for a datagram is not in it.
+`python bench/count.py [compiled] [interpreted] [kamailio] [--only ROWS]`; needs valgrind.  User space only: what the kernel
+does for a datagram is not in it.  The rows are those of run.py, TCP, TLS and SQLite included.
 """
 
 import argparse
@@ -9,9 +10,17 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import run
+import process
+from certificates import make_certificates
+from compiled import CannotCompile, compiled_copy
+from load import build_load, measure
+from process import Server
+from record import commit_of
+from rows import ROWS, Row
+from servers import ROOT, Column, Job, kamailio_column, twsip_column
 
 UNITS = {
     "options": 400,
@@ -42,7 +51,7 @@ def written(folder: Path) -> int:
     return total
 
 
-def counted(load: Path, server: run.Server, workload: str, units: int) -> float:
+def counted(load: Path, server: Server, row: Row, units: int) -> float:
     """Instructions per unit: four under way, a few more units before the counting begins."""
     pids = server.pids()
     before = written(server.folder)
@@ -56,10 +65,12 @@ def counted(load: Path, server: run.Server, workload: str, units: int) -> float:
         control(pids, "-d")
         control(pids, "-i", "off")
 
-    found = run.measure(load, server, workload, 4, 120, 0, None, units, began=began, ended=ended)
+    found = measure(
+        load, server, row.workload, 4, 120, 0, None, units, began=began, ended=ended, transport=row.transport
+    )
     if found["units"] != units or found["wrong"]:
         raise RuntimeError(
-            f"{server.name}, {workload}: {found['units']} of {units}, wrong {found['wrong']} ({found['why']})"
+            f"{server.name}, {row.name}: {found['units']} of {units}, wrong {found['wrong']} ({found['why']})"
         )
     until = time.monotonic() + 5
     while time.monotonic() < until and written(server.folder) == before:
@@ -67,40 +78,60 @@ def counted(load: Path, server: run.Server, workload: str, units: int) -> float:
     return (written(server.folder) - before) / units
 
 
-def main() -> None:
-    """One row a workload."""
-    parser = argparse.ArgumentParser(description="instructions of the server per unit, by callgrind")
-    parser.add_argument("servers", nargs="*", default=["twsip"], help="twsip, kamailio")
-    parser.add_argument("--only", default="options,unauth,register,message,call")
-    options = parser.parse_args()
-    if shutil.which("valgrind") is None:
-        raise SystemExit("count: valgrind is not installed (Debian: apt install valgrind)")
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    run.USERS = 50
-    folder = Path(tempfile.mkdtemp(prefix="twsip-count-"))
-    direct = run.spawn
+def column_of(word: str) -> Column:
+    """The column of this word."""
+    if word == "kamailio":
+        return kamailio_column("tlsf")
+    if word == "compiled":
+        try:
+            return twsip_column("twsip", compiled_copy(ROOT), commit_of(ROOT))
+        except CannotCompile as error:
+            raise SystemExit(f"count: {error}") from error
+    return twsip_column("twsip interpreted", ROOT, commit_of(ROOT))
 
-    def under_callgrind(
-        name: str, command: list[str], port: int, where: Path, core: int | None, environment: dict[str, str]
-    ) -> run.Server:
-        children = "--trace-children=" + ("yes" if name != "twsip" else "no")
+
+def with_callgrind(direct: Callable[..., Server]) -> Callable[..., Server]:
+    """What starts a server as `direct` does, but with callgrind around it."""
+
+    def start(name: str, command: list[str], port: int, where: Path, core: int | None, environment: dict[str, str]) -> Server:
+        children = "--trace-children=" + ("no" if name.startswith("twsip") else "yes")
         command = [*CALLGRIND, children, f"--callgrind-out-file={where}/cg.%p", *command]
         return direct(name, command, port, where, core, environment)
 
-    run.spawn = under_callgrind
+    return start
+
+
+def main() -> None:
+    """One line a server and row."""
+    parser = argparse.ArgumentParser(description="instructions of the server per unit, by callgrind")
+    parser.add_argument("servers", nargs="*", default=["interpreted"], help="compiled, interpreted, kamailio")
+    parser.add_argument("--only", default="options,unauth,register,message,call", help="rows: " + ", ".join(ROWS))
+    options = parser.parse_args()
+    if shutil.which("valgrind") is None:
+        raise SystemExit("count: valgrind is not installed (Debian: apt install valgrind)")
+    if unknown := [word for word in options.servers if word not in ("compiled", "interpreted", "twsip", "kamailio")]:
+        parser.error(f"there is no server called {unknown[0]!r}")
+    if unknown := [word for word in options.only.split(",") if word not in ROWS]:
+        parser.error(f"there is no row called {unknown[0]!r}")
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    rows = [ROWS[name] for name in options.only.split(",")]
+    folder = Path(tempfile.mkdtemp(prefix="twsip-count-"))
+    process.spawn = with_callgrind(process.spawn)  # type: ignore[assignment]
     try:
-        load = run.build_load(folder)
-        for name in options.servers:
-            where = folder / name
-            server = run.start_twsip(where, None) if name == "twsip" else run.start_kamailio(where, None, "tlsf")
-            try:
-                for workload in options.only.split(","):
-                    print(
-                        f"{server.name:15} {run.WORKLOADS[workload]:40} {counted(load, server, workload, UNITS[workload]):12.0f}",
-                        flush=True,
-                    )
-            finally:
-                server.stop()
+        load = build_load(folder)
+        secure = any(row.transport == "tls" for row in rows)
+        certificates = make_certificates(folder) if secure else None
+        for word in options.servers:
+            column = column_of(word)
+            for durable in sorted({row.durable for row in rows}):
+                job = Job(durable, users=50, certificates=certificates)
+                server = column.start(folder / f"{word}-{durable}", None, job)
+                try:
+                    for row in (row for row in rows if row.durable == durable):
+                        found = counted(load, server, row, UNITS[row.workload])
+                        print(f"{server.name:17} {row.text:43} {found:12.0f}", flush=True)
+                finally:
+                    server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,160 +1,40 @@
-/* SIP over UDP for the benchmark: caller and callee in one process, a fixed number of units under way, every answer verified.
+/* SIP for the benchmark: caller and callee in one process, a fixed number of units under way, every answer verified.
  *
- *     load WORKLOAD SERVER-PORT CALLEE-PORT WINDOW SECONDS RATE USERS [COUNT]
+ *     load WORKLOAD TRANSPORT SERVER-PORT CALLEE-PORT WINDOW SECONDS RATE USERS [COUNT]
+ *     load flood SERVER-PORT RATE SECONDS
+ *     load echo PORT
  *
- * WORKLOAD  options, unauth, register, message, call, message_auth, call_auth, bindings
- * WINDOW    units under way at once (a new one starts when one ends)
- * SECONDS   how long new ones are started; COUNT ends it earlier and numbers the users one by one (bindings)
- * RATE      units a second at most, evenly spaced; 0: as fast as the server answers
+ * WORKLOAD   options, unauth, register, message, call, message_auth, call_auth, bindings, ringing
+ * TRANSPORT  udp, tcp, or tls:FILE where FILE holds the authority that the server's certificate must come from
+ * WINDOW     units under way at once (a new one starts when one ends)
+ * SECONDS    how long new ones are started; COUNT ends it earlier and numbers the users one by one (bindings)
+ * RATE       units a second at most, evenly spaced; 0: as fast as the server answers
  *
  * It registers what it needs, prints "ready", waits for a line, runs, and prints one line of JSON.  The trusted caller sends
- * from 127.0.0.2, everybody else from 127.0.0.1.  A unit that makes no progress for two seconds is lost; nothing is sent again.
+ * from 127.0.0.2, everybody else from 127.0.0.1 or, over TCP and TLS, from 127.0.1.1 to 127.0.1.16, one connection each.  Each
+ * transport has USERS users of its own.  A unit that makes no progress for two seconds is lost; nothing is sent again.
+ *
+ * `bindings` registers another user each time, `ringing` makes calls that nobody ever answers (a unit is done when it rings);
+ * `flood` sends OPTIONS and REGISTER by turns from 127.0.0.3, and counts what comes back.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <math.h>
-#include <poll.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
-#define BATCH 32
-#define ROOM 3072
+#include "md5.h"
+#include "wire.h"
+
 #define MOST 4096
 #define DOMAIN "bench.example"
 #define PASSWORD "correct horse"
 
-/* ---- MD5 ---------------------------------------------------------------------------------------------------------- */
-static uint32_t sines[64];
-
-static void md5_block(uint32_t s[4], const unsigned char *p)
-{
-    static const unsigned char turn[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
-    uint32_t w[16], a = s[0], b = s[1], c = s[2], d = s[3];
-    memcpy(w, p, 64);
-    for (int i = 0; i < 64; i++) {
-        uint32_t f, t;
-        int g;
-        switch (i >> 4) {
-        case 0: f = (b & c) | (~b & d); g = i; break;
-        case 1: f = (d & b) | (~d & c); g = (5 * i + 1) & 15; break;
-        case 2: f = b ^ c ^ d; g = (3 * i + 5) & 15; break;
-        default: f = c ^ (b | ~d); g = (7 * i) & 15; break;
-        }
-        t = a + f + sines[i] + w[g];
-        int r = turn[i >> 4][i & 3];
-        a = d, d = c, c = b, b += (t << r) | (t >> (32 - r));
-    }
-    s[0] += a, s[1] += b, s[2] += c, s[3] += d;
-}
-
-static void md5_hex(const char *text, size_t size, char *hex)
-{
-    uint32_t s[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
-    unsigned char tail[128] = {0};
-    size_t at = 0;
-    for (; at + 64 <= size; at += 64)
-        md5_block(s, (const unsigned char *)text + at);
-    size_t rest = size - at, whole = rest < 56 ? 64 : 128;
-    memcpy(tail, text + at, rest);
-    tail[rest] = 0x80;
-    uint64_t bits = (uint64_t)size * 8;
-    memcpy(tail + whole - 8, &bits, 8);
-    for (size_t i = 0; i < whole; i += 64)
-        md5_block(s, tail + i);
-    for (int i = 0; i < 16; i++) {
-        unsigned byte = ((unsigned char *)s)[i];
-        hex[2 * i] = "0123456789abcdef"[byte >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[byte & 15];
-    }
-    hex[32] = 0;
-}
-
-/* ---- sockets ------------------------------------------------------------------------------------------------------ */
-struct side {
-    int fd, port;
-    const char *host;
-    int queued;
-    char out[BATCH][ROOM], in[BATCH][ROOM + 1];
-    struct iovec out_vec[BATCH], in_vec[BATCH];
-    struct mmsghdr out_msg[BATCH], in_msg[BATCH];
-};
-static struct side caller, callee;
-static unsigned long sent, received, refused;
+static struct side phones, neighbour, *caller, *callee = &phones;
 
 static double now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec + t.tv_nsec * 1e-9;
-}
-
-static void furnish(struct side *s, int fd, const char *host, int port)
-{
-    s->fd = fd, s->host = host, s->port = port, s->queued = 0;
-    for (int i = 0; i < BATCH; i++) {
-        s->out_vec[i].iov_base = s->out[i];
-        s->in_vec[i] = (struct iovec){s->in[i], ROOM};
-        s->out_msg[i].msg_hdr = (struct msghdr){.msg_iov = &s->out_vec[i], .msg_iovlen = 1};
-        s->in_msg[i].msg_hdr = (struct msghdr){.msg_iov = &s->in_vec[i], .msg_iovlen = 1};
-    }
-}
-
-static void open_side(struct side *s, const char *host, int port, int server)
-{
-    struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(server)};
-    socklen_t size = sizeof here;
-    int room = 8 << 20, fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
-    inet_pton(AF_INET, host, &here.sin_addr);
-    inet_pton(AF_INET, "127.0.0.1", &there.sin_addr);
-    if (bind(fd, (void *)&here, sizeof here) || connect(fd, (void *)&there, sizeof there)) {
-        perror("load: socket");
-        exit(2);
-    }
-    getsockname(fd, (void *)&here, &size);
-    furnish(s, fd, host, ntohs(here.sin_port));
-}
-
-static void flush(struct side *s)
-{
-    int at = 0;
-    while (at < s->queued) {
-        int n = sendmmsg(s->fd, s->out_msg + at, s->queued - at, 0);
-        if (n > 0) {
-            at += n, sent += n;
-        } else if (errno == ECONNREFUSED) {
-            refused++;
-        } else if (errno == EAGAIN || errno == ENOBUFS) {
-            struct pollfd p = {s->fd, POLLOUT, 0};
-            poll(&p, 1, 1);
-        } else {
-            perror("load: send");
-            exit(2);
-        }
-    }
-    s->queued = 0;
-}
-
-static char *begin(struct side *s)
-{
-    if (s->queued == BATCH)
-        flush(s);
-    return s->out[s->queued];
-}
-
-static void queue(struct side *s, size_t size)
-{
-    s->out_vec[s->queued++].iov_len = size;
 }
 
 /* ---- units -------------------------------------------------------------------------------------------------------- */
@@ -167,11 +47,11 @@ struct slot {
     char nonce[256], realm[128], opaque[128];
 };
 static struct slot slots[MOST];
-static unsigned next_seq, users, free_slots[MOST], free_count;
+static unsigned next_seq, users, base, free_slots[MOST], free_count;
 static unsigned long done, lost, wrong, strays, started, late;
 static char wrong_text[ROOM];
 static const char *method;
-static int is_call, is_relayed, is_register, with_auth, expects_401, own_user_each;
+static int is_call, is_relayed, is_register, with_auth, expects_401, own_user_each, only_rings;
 static double took_total, took_most;
 
 static const char sdp[] = "v=0\r\no=- 3724394400 3724394405 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n"
@@ -180,47 +60,53 @@ static const char sdp[] = "v=0\r\no=- 3724394400 3724394405 IN IP4 127.0.0.2\r\n
 static void credentials(struct slot *u, const char *how, const char *uri, char *out)
 {
     char text[1024], ha1[33], ha2[33], response[33];
-    md5_hex(text, sprintf(text, "u%u:%s:" PASSWORD, u->user, u->realm), ha1);
+    md5_hex(text, sprintf(text, "u%u:%s:" PASSWORD, base + u->user, u->realm), ha1);
     md5_hex(text, sprintf(text, "%s:%s", method, uri), ha2);
     md5_hex(text, sprintf(text, "%s:%s:00000001:%08x:auth:%s", ha1, u->nonce, u->seq, ha2), response);
     char *p = out + sprintf(out,
                             "%s: Digest username=\"u%u\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\", algorithm=MD5, "
                             "cnonce=\"%08x\", qop=auth, nc=00000001",
-                            how, u->user, u->realm, u->nonce, uri, response, u->seq);
+                            how, base + u->user, u->realm, u->nonce, uri, response, u->seq);
     if (u->opaque[0])
         p += sprintf(p, ", opaque=\"%s\"", u->opaque);
     strcpy(p, "\r\n");
 }
 
+static unsigned called(const struct slot *u)
+{
+    return base + users - 1 - u->user;
+}
+
 static void send_first(struct slot *u)
 {
+    struct link *from = link_of(caller, u->user), *at = link_of(callee, u->user);
     unsigned index = u - slots, cseq = u->state == AGAIN ? 2 : 1;
     char auth[1024] = "", uri[64];
-    char *out = begin(&caller);
+    char *out = begin(from);
     int n;
     if (is_relayed)
-        sprintf(uri, "sip:u%u@" DOMAIN, users - 1 - u->user);
+        sprintf(uri, "sip:u%u@" DOMAIN, called(u));
     else
         strcpy(uri, "sip:" DOMAIN);
     if (u->state == AGAIN)
         credentials(u, is_register ? "Authorization" : "Proxy-Authorization", uri, auth);
     n = sprintf(out,
-                "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s:%d;branch=z9hG4bK%04x%08x%u;rport\r\nMax-Forwards: 70\r\n"
+                "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s:%d;branch=z9hG4bK%04x%08x%u;rport\r\nMax-Forwards: 70\r\n"
                 "From: <sip:u%u@" DOMAIN ">;tag=f%08x\r\nTo: <sip:u%u@" DOMAIN ">\r\nCall-ID: b%04x-%08x\r\nCSeq: %u %s\r\n%s"
                 "User-Agent: twsip bench 1\r\n",
-                method, uri, caller.host, caller.port, index, u->seq, cseq, u->user, u->seq,
-                is_relayed ? users - 1 - u->user : u->user, index, u->seq, cseq, method, auth);
+                method, uri, kind_names[caller->kind], from->host, from->port, index, u->seq, cseq, base + u->user, u->seq,
+                is_relayed ? called(u) : base + u->user, index, u->seq, cseq, method, auth);
     if (is_register)
-        n += sprintf(out + n, "Contact: <sip:u%u@127.0.0.1:%d>\r\nExpires: 3600\r\nAllow: INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS\r\nContent-Length: 0\r\n\r\n", u->user,
-                     callee.port);
+        n += sprintf(out + n, "Contact: <sip:u%u@%s:%d%s>\r\nExpires: 3600\r\nAllow: INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                     base + u->user, at->host, at->port, kind_parameters[callee->kind]);
     else if (is_call)
-        n += sprintf(out + n, "Contact: <sip:u%u@%s:%d>\r\nAllow: INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s", u->user,
-                     caller.host, caller.port, sizeof sdp - 1, sdp);
+        n += sprintf(out + n, "Contact: <sip:u%u@%s:%d%s>\r\nAllow: INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
+                     base + u->user, from->host, from->port, kind_parameters[caller->kind], sizeof sdp - 1, sdp);
     else if (is_relayed)
         n += sprintf(out + n, "Content-Type: text/plain\r\nContent-Length: 19\r\n\r\nunit b%04x-%08x", index, u->seq);
     else
         n += sprintf(out + n, "Accept: application/sdp\r\nContent-Length: 0\r\n\r\n");
-    queue(&caller, n);
+    queue(from, n);
     u->moved = now();
 }
 
@@ -330,15 +216,16 @@ static int copy_line(char *out, const char *name, const char *from)
 /* ACK or BYE of the dialog that this 200 made, along its Record-Route; or the ACK of a 407, which has no Route. */
 static void send_within(struct slot *u, char *message, const char *what, unsigned cseq, unsigned branch)
 {
-    char *out = begin(&caller), *contact = find(message, "Contact"), *routes[8];
+    struct link *from = link_of(caller, u->user);
+    char *out = begin(from), *contact = find(message, "Contact"), *routes[8];
     unsigned index = u - slots;
     int n, count = 0, inside = branch != 1;
     if (inside && contact && (contact = strchr(contact, '<')))
         n = sprintf(out, "%s %.*s SIP/2.0\r\n", what, (int)strcspn(contact + 1, ">"), contact + 1);
     else
-        n = sprintf(out, "%s sip:u%u@" DOMAIN " SIP/2.0\r\n", what, users - 1 - u->user);
-    n += sprintf(out + n, "Via: SIP/2.0/UDP %s:%d;branch=z9hG4bK%04x%08x%u;rport\r\nMax-Forwards: 70\r\n", caller.host, caller.port,
-                 index, u->seq, branch);
+        n = sprintf(out, "%s sip:u%u@" DOMAIN " SIP/2.0\r\n", what, called(u));
+    n += sprintf(out + n, "Via: SIP/2.0/%s %s:%d;branch=z9hG4bK%04x%08x%u;rport\r\nMax-Forwards: 70\r\n",
+                 kind_names[caller->kind], from->host, from->port, index, u->seq, branch);
     for (char *p = strstr(message, "\r\n"); inside && p && p[2] != '\r' && count < 8; p = strstr(p + 2, "\r\n")) {
         char *v = value(p + 2, "Record-Route");
         if (v)
@@ -349,12 +236,12 @@ static void send_within(struct slot *u, char *message, const char *what, unsigne
     n += copy_line(out + n, "From", find(message, "From"));
     n += copy_line(out + n, "To", find(message, "To"));
     n += sprintf(out + n, "Call-ID: b%04x-%08x\r\nCSeq: %u %s\r\nContent-Length: 0\r\n\r\n", index, u->seq, cseq, what);
-    queue(&caller, n);
+    queue(from, n);
 }
 
-static void answered(char *message, size_t size)
+static void answered(struct link *from, char *message)
 {
-    (void)size;
+    (void)from;
     if (strncmp(message, "SIP/2.0 ", 8)) {
         bad(NULL, "the caller got a request", message);
         return;
@@ -371,6 +258,8 @@ static void answered(char *message, size_t size)
     if (status < 200) {
         if (status == 180 && !u->arrived)
             bad(u, "ringing without an INVITE", message);
+        else if (status == 180 && only_rings)
+            end(u, 1);
         return;
     }
     if (u->state == FIRST && (status == 401 || status == 407)) {
@@ -406,9 +295,9 @@ static void answered(char *message, size_t size)
     }
 }
 
-static void answer(char *request, int status, const char *reason)
+static void answer(struct link *to, char *request, int status, const char *reason)
 {
-    char *out = begin(&callee);
+    char *out = begin(to);
     int n = sprintf(out, "SIP/2.0 %d %s\r\n", status, reason);
     static const char *const kept[] = {"Via", "From", "To", "Call-ID", "CSeq", "Record-Route"};
     for (char *p = strstr(request, "\r\n"); p && p[2] != '\r'; p = strstr(p + 2, "\r\n"))
@@ -421,18 +310,24 @@ static void answer(char *request, int status, const char *reason)
                 n += sprintf(out + n - 2, ";tag=callee1\r\n") - 2;
             break;
         }
-    n += sprintf(out + n, "Contact: <sip:callee@127.0.0.1:%d>\r\n", callee.port);
+    n += sprintf(out + n, "Contact: <sip:callee@%s:%d%s>\r\n", to->host, to->port, kind_parameters[to->side->kind]);
     if (is_call && status == 200 && !strncmp(request, "INVITE", 6))
         n += sprintf(out + n, "Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s", sizeof sdp - 1, sdp);
     else
         n += sprintf(out + n, "Content-Length: 0\r\n\r\n");
-    queue(&callee, n);
+    queue(to, n);
 }
 
-static void asked(char *message, size_t size)
+static void ring(struct link *from, char *invite)
+{
+    answer(from, invite, 180, "Ringing");
+    if (!only_rings)
+        answer(from, invite, 200, "OK");
+}
+
+static void asked(struct link *from, char *message)
 {
     struct slot *u = owner(message);
-    (void)size;
     if (!u || !strncmp(message, "SIP/2.0 ", 8)) {
         strays++;
         return;
@@ -447,9 +342,9 @@ static void asked(char *message, size_t size)
         else if (u->arrived++)
             strays++;
         else
-            answer(message, 180, "Ringing"), answer(message, 200, "OK");
+            ring(from, message);
     } else if (!strncmp(message, "BYE ", 4)) {
-        answer(message, 200, "OK");
+        answer(from, message, 200, "OK");
     } else if (!strncmp(message, "MESSAGE ", 8)) {
         char text[32], *body = strstr(message, "\r\n\r\n");
         sprintf(text, "unit b%04x-%08x", (unsigned)(u - slots), u->seq);
@@ -458,33 +353,16 @@ static void asked(char *message, size_t size)
         else if (u->arrived++)
             strays++;
         else
-            answer(message, 200, "OK");
+            answer(from, message, 200, "OK");
     } else {
         bad(u, "the callee got an unexpected request", message);
     }
 }
 
-static int drain(struct side *s, void (*take)(char *, size_t))
-{
-    int n, all = 0;
-    do {
-        n = recvmmsg(s->fd, s->in_msg, BATCH, MSG_DONTWAIT, NULL);
-        for (int i = 0; i < n; i++) {
-            s->in[i][s->in_msg[i].msg_len] = 0;
-            received++;
-            take(s->in[i], s->in_msg[i].msg_len);
-        }
-        if (n < 0 && errno == ECONNREFUSED)
-            refused++;
-        all += n > 0 ? n : 0;
-    } while (n == BATCH);
-    return all;
-}
-
 static void run(unsigned window, double seconds, double rate, unsigned long count)
 {
     double begin_at = now(), next = begin_at, swept = begin_at;
-    struct pollfd both[2] = {{caller.fd, POLLIN, 0}, {callee.fd, POLLIN, 0}};
+    struct pollfd all[2 * LINKS];
     for (;;) {
         double t = now();
         int starting = t - begin_at < seconds && started < count;
@@ -497,17 +375,20 @@ static void run(unsigned window, double seconds, double rate, unsigned long coun
         }
         if (rate > 0 && next < t - 0.01 && under_way >= window)
             late++, next = t; /* the server does not keep up: leave out, do not pile up */
-        flush(&caller);
+        flush(caller);
         if (!starting && under_way == 0)
             return;
         double wait = rate > 0 && starting && next > t ? next - t : 0.05;
         struct timespec limit = {0, wait > 0.05 ? 50000000 : (long)(wait * 1e9)};
-        ppoll(both, 2, &limit, NULL);
-        drain(&caller, answered);
-        if (callee.fd != caller.fd)
-            drain(&callee, asked);
-        flush(&caller);
-        flush(&callee);
+        int watched = watch(caller, all);
+        if (callee != caller)
+            watched += watch(callee, all + watched);
+        ppoll(all, watched, &limit, NULL);
+        drain(caller, answered);
+        if (callee != caller)
+            drain(callee, asked);
+        flush(caller);
+        flush(callee);
         if (t - swept > 0.1) {
             swept = t;
             for (unsigned i = 0; i < MOST; i++)
@@ -522,7 +403,9 @@ static int echo(int port)
 {
     static char data[ROOM + 1], out[ROOM + 64];
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port)}, from;
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), room = 8 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
     inet_pton(AF_INET, "127.0.0.1", &here.sin_addr);
     if (bind(fd, (void *)&here, sizeof here))
         return perror("load: echo"), 2;
@@ -542,13 +425,48 @@ static int echo(int port)
     }
 }
 
+/* A source that nobody wants: OPTIONS and REGISTER by turns at this rate, until the time or standard input ends. */
+static int flood(int server, double rate, double seconds)
+{
+    static char data[ROOM];
+    struct link *l = &phones.links[0];
+    open_side(&phones, UDP, "127.0.0.3", 0, server);
+    printf("ready\n");
+    fflush(stdout);
+    double begin_at = now(), t = begin_at;
+    unsigned long count = 0, back = 0, due = 0, skipped = 0;
+    struct pollfd input = {0, POLLIN, 0};
+    while ((t = now()) - begin_at < seconds && !poll(&input, 1, 0)) {
+        due = (t - begin_at) * rate - skipped;
+        if (due > count + 2048) /* this machine does not keep up: the rate will say so, nothing piles up */
+            skipped += due - count - 2048, due = count + 2048;
+        for (; count < due; count++) {
+            const char *name = count & 1 ? "REGISTER" : "OPTIONS";
+            queue(l, sprintf(begin(l),
+                             "%s sip:" DOMAIN " SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.3:%d;branch=z9hG4bKfl%08lx;rport\r\nMax-Forwards: 70\r\n"
+                             "From: <sip:u%lu@" DOMAIN ">;tag=f%08lx\r\nTo: <sip:u%lu@" DOMAIN ">\r\nCall-ID: fl%08lx\r\nCSeq: 1 %s\r\n"
+                             "Contact: <sip:u%lu@127.0.0.3:%d>\r\nUser-Agent: flood\r\nContent-Length: 0\r\n\r\n",
+                             name, l->port, count, count % 1000, count, count % 1000, count, name, count % 1000, l->port));
+        }
+        flush(&phones);
+        for (ssize_t n; (n = recv(l->fd, data, sizeof data, 0)) > 0 || (n < 0 && errno == ECONNREFUSED);)
+            back += n > 0;
+        struct timespec rest = {0, 300000};
+        nanosleep(&rest, NULL);
+    }
+    t = now() - begin_at;
+    printf("{\"sent\": %lu, \"seconds\": %.3f, \"answered\": %lu}\n", sent, t, back);
+    return 0;
+}
+
 static void choose(const char *workload)
 {
     with_auth = strstr(workload, "_auth") || !strcmp(workload, "register");
     is_register = !strcmp(workload, "register") || !strcmp(workload, "unauth") || !strcmp(workload, "bindings");
     expects_401 = !strcmp(workload, "unauth");
     own_user_each = !strcmp(workload, "bindings");
-    is_call = !strncmp(workload, "call", 4);
+    only_rings = !strcmp(workload, "ringing");
+    is_call = only_rings || !strncmp(workload, "call", 4);
     is_relayed = is_call || !strncmp(workload, "message", 7);
     method = is_register ? "REGISTER" : is_call ? "INVITE" : is_relayed ? "MESSAGE" : "OPTIONS";
 }
@@ -562,30 +480,48 @@ static void reset(void)
         slots[i].state = FREE, free_slots[free_count++] = i;
 }
 
+static enum kind transport(const char *word)
+{
+    if (!strcmp(word, "udp"))
+        return UDP;
+    if (!strcmp(word, "tcp"))
+        return TCP;
+#ifdef WITH_TLS
+    if (!strncmp(word, "tls:", 4)) {
+        authority = word + 4;
+        return TLS;
+    }
+#endif
+    give_up("no such transport here", word);
+    return UDP;
+}
+
 int main(int argc, char **argv)
 {
+    prctl(PR_SET_TIMERSLACK, 1);
     if (argc == 3 && !strcmp(argv[1], "echo"))
         return echo(atoi(argv[2]));
-    if (argc < 8)
-        return fprintf(stderr, "load WORKLOAD SERVER-PORT CALLEE-PORT WINDOW SECONDS RATE USERS [COUNT]\n"), 2;
+    if (argc == 5 && !strcmp(argv[1], "flood"))
+        return flood(atoi(argv[2]), atof(argv[3]), atof(argv[4]));
+    if (argc < 9)
+        return fprintf(stderr, "load WORKLOAD TRANSPORT SERVER-PORT CALLEE-PORT WINDOW SECONDS RATE USERS [COUNT]\n"), 2;
     const char *workload = argv[1];
-    int server = atoi(argv[2]), callee_port = atoi(argv[3]);
-    unsigned window = atoi(argv[4]);
-    double seconds = atof(argv[5]), rate = atof(argv[6]);
-    users = atoi(argv[7]);
-    unsigned long count = argc > 8 ? strtoul(argv[8], NULL, 10) : ~0ul;
+    enum kind kind = transport(argv[2]);
+    int server = atoi(argv[3]), callee_port = atoi(argv[4]);
+    unsigned window = atoi(argv[5]);
+    double seconds = atof(argv[6]), rate = atof(argv[7]);
+    users = atoi(argv[8]), base = kind * users;
+    unsigned long count = argc > 9 ? strtoul(argv[9], NULL, 10) : ~0ul;
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     next_seq = (unsigned)t.tv_sec * 1000003u + (unsigned)getpid() * 4099u; /* no Call-ID of an earlier run */
-    for (int i = 0; i < 64; i++)
-        sines[i] = (uint32_t)(long long)floor(fabs(sin(i + 1.0)) * 4294967296.0);
-    prctl(PR_SET_TIMERSLACK, 1);
+    md5_begin();
     window = window > MOST ? MOST : window;
 
-    open_side(&callee, "127.0.0.1", callee_port, server);
+    open_side(&phones, kind, NULL, callee_port, server);
     choose("register");
     if (strcmp(workload, "bindings") && strcmp(workload, "options") && strcmp(workload, "unauth")) {
-        furnish(&caller, callee.fd, callee.host, callee.port); /* everybody registers: somebody must be there to be called */
+        caller = &phones; /* everybody registers: somebody must be there to be called */
         reset();
         run(window < 32 ? window : 32, 20, 0, users);
         if (done != users)
@@ -595,12 +531,12 @@ int main(int argc, char **argv)
     choose(workload);
     int trusted = own_user_each || (!is_register && !with_auth);
     if (is_register && !trusted) /* as a phone does it: from where it wants to be called */
-        furnish(&caller, callee.fd, callee.host, callee.port);
+        caller = &phones;
     else
-        open_side(&caller, trusted ? "127.0.0.2" : "127.0.0.1", 0, server);
+        open_side(caller = &neighbour, kind, trusted ? "127.0.0.2" : "127.0.0.1", 0, server);
     reset();
-    if (!own_user_each)
-        run(window, 0.3, rate, ~0ul); /* warm up */
+    if (!own_user_each && !only_rings)
+        run(window, seconds < 0.6 ? seconds / 2 : 0.3, rate, ~0ul); /* warm up */
     unsigned long early_lost = lost, early_wrong = wrong;
     char early_text[ROOM], line[64];
     strcpy(early_text, wrong_text);
@@ -612,14 +548,12 @@ int main(int argc, char **argv)
     double begin_at = now();
     run(window, seconds, rate, count);
     double took = now() - begin_at;
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
     for (char *p = early_wrong ? early_text : wrong_text; *p; p++)
         if (*p == '"' || *p == '\\' || *p < 32)
             *p = ' ';
     printf("{\"units\": %lu, \"seconds\": %.6f, \"lost\": %lu, \"wrong\": %lu, \"strays\": %lu, \"late\": %lu, \"refused\": %lu, "
-           "\"sent\": %lu, \"received\": %lu, \"mean_ms\": %.3f, \"most_ms\": %.3f, \"why\": \"%.200s\"}\n",
+           "\"sent\": %lu, \"received\": %lu, \"mean_ms\": %.3f, \"most_ms\": %.3f, \"cipher\": \"%s\", \"why\": \"%.200s\"}\n",
            done, took, lost + early_lost, wrong + early_wrong, strays, late, refused, sent, received,
-           done ? took_total / done * 1e3 : 0, took_most * 1e3, early_wrong ? early_text : wrong_text);
+           done ? took_total / done * 1e3 : 0, took_most * 1e3, cipher, early_wrong ? early_text : wrong_text);
     return 0;
 }

@@ -5,15 +5,22 @@ than they are; the calls per unit are exact and do not depend on how busy the ma
 """
 
 import argparse
+import itertools
 import pstats
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
-import run
+import process
+from certificates import make_certificates
+from load import build_load, measure
+from process import Server
+from rows import ROWS, Row
+from servers import HERE, USERS, Job, known, twsip_environment
 
 UNDER_PROFILE = """
 import cProfile, os, signal, sys
@@ -36,48 +43,59 @@ run()
 """
 
 
+def start(folder: Path, job: Job, out: Path) -> Server:
+    """The site of bench.tac, interpreted, under the profiler, which writes to `out`."""
+    environment = twsip_environment(folder, job)
+    command = [sys.executable, "-c", UNDER_PROFILE, str(out), str(HERE / "bench.tac")]
+    server = process.spawn("twsip", command, int(environment["TWSIP_BENCH_PORT"]), folder, None, environment)
+    return known(server, job, int(environment["TWSIP_BENCH_TLS_PORT"]))
+
+
+def profile(load: Path, server: Server, row: Row, out: Path, options: argparse.Namespace) -> None:
+    """Run this row with the profiler on, and print what it saw."""
+    running = server.process
+    found = measure(
+        load,
+        server,
+        row.workload,
+        32,
+        options.seconds,
+        0,
+        None,
+        began=lambda: running.send_signal(signal.SIGUSR1),
+        ended=lambda: running.send_signal(signal.SIGUSR2),
+        transport=row.transport,
+    )
+    until = time.monotonic() + 5
+    while not out.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    show(out, row.name, max(found["units"], 1), options.by, options.lines)
+    if found["lost"] or found["wrong"]:
+        print(f"lost {found['lost']}, wrong {found['wrong']} ({found['why']})")
+    out.unlink()
+
+
 def main() -> None:
-    """One table a workload."""
-    parser = argparse.ArgumentParser(description="where twsip's time goes, by workload")
-    parser.add_argument("workloads", nargs="*", default=["options", "register", "message", "call"])
+    """One table a row."""
+    parser = argparse.ArgumentParser(description="where twsip's time goes, by row")
+    parser.add_argument("rows", nargs="*", default=["options", "register", "message", "call"], help=", ".join(ROWS))
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--lines", type=int, default=25)
     parser.add_argument("--by", choices=["tottime", "cumtime", "ncalls"], default="tottime")
     options = parser.parse_args()
+    if unknown := [name for name in options.rows if name not in ROWS]:
+        parser.error(f"there is no row called {unknown[0]!r}; there are: {', '.join(ROWS)}")
     folder = Path(tempfile.mkdtemp(prefix="twsip-where-"))
     server = None
     try:
-        load = run.build_load(folder)
-        database = folder / "bench.db"
-        run.prepare_accounts(database)
-        port, out = run.free_port(), folder / "profile"
-        environment = {
-            "TWSIP_BENCH_PORT": str(port),
-            "TWSIP_BENCH_DATABASE": str(database),
-            "PYTHONPATH": str(run.ROOT),
-        }
-        command = [sys.executable, "-c", UNDER_PROFILE, str(out), str(run.HERE / "bench.tac")]
-        server = run.spawn("twsip", command, port, folder, None, environment)
-        for workload in options.workloads:
-            process = server.process
-            found = run.measure(
-                load,
-                server,
-                workload,
-                32,
-                options.seconds,
-                0,
-                None,
-                began=lambda process=process: process.send_signal(signal.SIGUSR1),
-                ended=lambda process=process: process.send_signal(signal.SIGUSR2),
-            )
-            until = time.monotonic() + 5
-            while not out.exists() and time.monotonic() < until:
-                time.sleep(0.05)
-            show(out, workload, max(found["units"], 1), options.by, options.lines)
-            if found["lost"] or found["wrong"]:
-                print(f"lost {found['lost']}, wrong {found['wrong']} ({found['why']})")
-            out.unlink()
+        load, out = build_load(folder), folder / "profile"
+        plain = Job(users=USERS, certificates=make_certificates(folder))
+        for durable, rows in itertools.groupby((ROWS[name] for name in options.rows), key=lambda row: row.durable):
+            if server is not None:
+                server.stop()
+            server = start(Path(tempfile.mkdtemp(dir=folder)), replace(plain, durable=durable), out)
+            for row in rows:
+                profile(load, server, row, out, options)
     finally:
         if server is not None:
             server.stop()
@@ -94,7 +112,7 @@ def show(path: Path, workload: str, units: int, by: str, lines: int) -> None:
             rows.append((own, calls, whole, place))
     total = sum(row[0] for row in rows)
     key = {"tottime": 0, "ncalls": 1, "cumtime": 2}[by]
-    rows.sort(key=lambda row: -row[key])
+    rows.sort(key=lambda row: row[key], reverse=True)
     print(
         f"\n{workload}: {units} units, {sum(row[1] for row in rows) / units:.0f} calls a unit, {total / units * 1e6:.0f} us a unit under the profiler"
     )

@@ -171,7 +171,7 @@ def test_the_destination_checkpoint_says_who_refused(
 ) -> None:
     parts = [Part(answer, name) for answer, name in zip(answers, ("first", "second", "third"), strict=False)]
     line, events = pipeline(*parts)
-    context: Any = object()
+    context = make_context()
     found = line.allow(context, DESTINATION)
     if found is None:
         assert refused is None

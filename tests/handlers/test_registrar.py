@@ -102,7 +102,9 @@ def test_leaves_to_others_what_is_not_its_own(house: House, words: dict[str, Any
 
 def test_a_route_leads_on(house: House) -> None:
     context = make_context(make_request("REGISTER", "sip:example.org", extra=(CONTACT,)), CALLER)
-    context.routed = SimpleNamespace(routes=["<sip:next.example;lr>"])  # type: ignore[assignment]
+    route = parse_address(b"<sip:next.example;lr>")
+    assert route is not None
+    context.routed = Routed(context.request.uri, [route], 0, None)
     assert house.registrar.handle(context) is None
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 TICK: Final = 0.01
 _BITS: Final = tuple(1 << which for which in range(128))
@@ -33,7 +33,7 @@ class Wheel:
         self._broke = broke
         self._slots: dict[int, dict[Fires, int]] = {}
         self._due: list[int] = []
-        self._call: IDelayedCall | None = None
+        self._call: Any = None
         self._call_slot = 0
 
     def start(self, owner: Fires, which: int, delay: float) -> int:
