@@ -11,6 +11,8 @@ from twsip.api import BackendDown, Binding, Caller, ConfigError, Event, IBinding
 from twsip.api.events import Registered
 from twsip.handlers import Registrar
 from twsip.handlers.registrar import SWEEP_EVERY
+from twsip.sip.fields.address import parse_address
+from twsip.sip.proxy.route import Routed
 from twsip.stores import MemoryBindings, SQLiteBindings
 
 NOW = 1_800_000_000.0

@@ -92,6 +92,7 @@ class Flows:
     def __init__(self, port: "UDPPort", way: type[Way]) -> None:
         self._port = port
         self._way = way
+        self.most = MOST_FLOWS
         self.known: dict[Key, UDPFlow] = {}
         self._asked: dict[tuple[str, int], UDPFlow] = {}
 
@@ -104,7 +105,7 @@ class Flows:
         """A flow to this key, remembered."""
         flow = self.at(key)
         if flow is not None:
-            if len(self.known) >= MOST_FLOWS:
+            if len(self.known) >= self.most:
                 self.known.clear()
             self.known[key] = flow
         return flow
@@ -117,7 +118,7 @@ class Flows:
             flow = self.known.get(key) or self.meet(key)
             if flow is None:
                 raise TransportFailed(f"{host!r} is no address")
-            if len(self._asked) >= MOST_FLOWS:
+            if len(self._asked) >= self.most:
                 self._asked.clear()
             self._asked[host, port] = flow
         return flow
