@@ -11,7 +11,7 @@ from pathlib import Path
 
 KEPT = 6
 WITHIN = 900.0
-PARTS = ("twsip", "twisted", "setup.py", "pyproject.toml", "README.md")
+PARTS = ("twsip", "twisted", "native", "setup.py", "pyproject.toml", "README.md")
 ASK = "import twsip.sip.parser as parser; print(parser.__file__)"
 
 
@@ -39,7 +39,7 @@ def is_compiled(tree: Path) -> bool:
 
 def sources(tree: Path) -> list[Path]:
     """Every file of the tree that the compiled copy depends on."""
-    files = [path for part in ("twsip", "twisted") for path in (tree / part).rglob("*.py")]
+    files = [path for part in ("twsip", "twisted", "native") for path in (tree / part).rglob("*.p*") if path.suffix != ".pyc"]
     return [*sorted(files), tree / "setup.py", tree / "pyproject.toml"]
 
 
