@@ -13,9 +13,8 @@ from twisted.application.service import IService, MultiService, loadApplication
 from twisted.persisted import sob
 from twisted.python import usage
 
-from . import __version__
 from .api import ConfigError
-from .sip import parser
+from .build import described
 
 USUAL_PLACES = ("etc/twsip.tac", "/etc/twsip/twsip.tac")
 
@@ -31,9 +30,8 @@ class Options(usage.Options):
     ]
 
     def opt_version(self) -> None:
-        """Say which twsip this is and stop."""
-        compiled = not str(getattr(parser, "__file__", "")).endswith(".py")
-        print(f"twsip {__version__} ({'compiled' if compiled else 'pure'})")
+        """Say which twsip this is, compiled or plain, and stop."""
+        print(described())
         raise SystemExit(0)
 
     def postOptions(self) -> None:
