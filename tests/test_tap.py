@@ -212,7 +212,7 @@ def busy_port(kind):
 UDP_LISTEN = 'UDP(0, "127.0.0.1"), TCP(0, "127.0.0.1")'
 MISTAKES = [
     ("OwnIdentity()", "OwnIdentity(strict=True)", "line 10: OwnIdentity has no option 'strict'; the options of OwnIdentity are: none"),
-    ("OwnIdentity()", "OwnIdentity(1)", "line 10: OwnIdentity.* given; the options of OwnIdentity are: none"),
+    ("OwnIdentity()", "OwnIdentity(1)", r"line 10: OwnIdentity takes .* given\)?; the options of OwnIdentity are: none"),
     ("Digest({", 'Digest(qopp="auth", accounts={', "line 10: Digest has no option 'qopp'; the options of Digest are: accounts, algorithms, "),
     ("UDP(0,", "UDP(prot=0, host=", r"line 9: UDP has no option 'prot'; the options of UDP are: port, host, advertise"),
     ("bindings=", "binding=", r"line 7: Site has no option 'binding'; the options of Site are: name, listen, "),
