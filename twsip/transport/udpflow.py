@@ -67,7 +67,8 @@ class UDPFlow:
     @property
     def sent_by(self) -> SentBy:
         """What our Via and Record-Route say."""
-        return self._port.sent_by(self.host)
+        port = self._port
+        return port.always or port.sent_by(self.host)
 
     def send(self, data: bytes) -> None:
         """Send one datagram when the turn ends; raises TransportFailed if it is too long or the socket is closed."""
