@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import IEventReader
 
@@ -27,7 +27,6 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-@implementer(IEventReader)
 class Counters:
     """How often each kind of event was told since the start.
 
@@ -80,3 +79,6 @@ def _reader(labels: tuple[str, ...]) -> Callable[[Any], Any]:
         label = labels[0]
         return lambda event: (getattr(event, label),)
     return attrgetter(*labels)
+
+
+classImplements(Counters, IEventReader)

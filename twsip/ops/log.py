@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 from twisted.logger import Logger, LogLevel
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import IEventReader
 from ..api.house import House
@@ -83,7 +83,6 @@ def line(event: Any) -> str:
     return " ".join(parts)
 
 
-@implementer(IEventReader)
 class Log:
     """Tells twisted.logger about events; at most `LINES_A_SECOND` lines a second for each sort of event.
 
@@ -140,3 +139,6 @@ class Log:
                     line=f"event={kebab(kind)} sort={quoted(label)} left_out={seen - LINES_A_SECOND}",
                 )
         self._lines.clear()
+
+
+classImplements(Log, IEventReader)
