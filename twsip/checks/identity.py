@@ -16,6 +16,9 @@ class OwnIdentity:
     Inside a dialog that we opened From may be whatever it was when the dialog began.
     """
 
+    def __init__(self) -> None:
+        """Takes no options; without a constructor of its own a compiled class would swallow any."""
+
     def check(self, context: RequestContext) -> Verdict:
         """Pass, or 403 for the first identity that is not the caller's (400 if it cannot be read)."""
         caller = context.facts.get(Caller)
