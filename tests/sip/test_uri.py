@@ -261,6 +261,8 @@ def test_what_is_kept_has_a_bound_and_long_ones_are_not_kept() -> None:
         "sip:alice@example.org;m=0011223344556677%38899aabbccddeeff",
         "tel:+1;m=00112233445566778899aabbccddeeff",
         "sip:;m=00112233445566778899aabbccddeeff",
+        "sip:a;b=c@h;;m=00112233445566778899aabbccddeeff",
+        "sip:a@h;x;m=00112233445566778899aabbccddeeff;",
         "sip:[::1;m=00112233445566778899aabbccddeeff",
         "sip:a@b;m=" + "a" * 3000,
     ],

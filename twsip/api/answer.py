@@ -1,5 +1,6 @@
 """What a handler returns: a Reply, a Relay, or None for "not mine"."""
 
+from collections.abc import Sequence
 from typing import final
 
 from .facts import Target
@@ -16,9 +17,9 @@ class Relay:
     __slots__ = ("handler", "record_route", "targets")
 
     def __init__(
-        self, targets: tuple[Target, ...], handler: type[object] | None = None, record_route: bool = True
+        self, targets: Sequence[Target], handler: type[object] | None = None, record_route: bool = True
     ) -> None:
-        self.targets = targets
+        self.targets: tuple[Target, ...] = tuple(targets)
         self.handler = handler
         self.record_route = record_route
 

@@ -1,7 +1,6 @@
 """Counts what happened, by kind of event and by the few labels that an attacker cannot choose."""
 
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, Final
 
 from zope.interface import classImplements
@@ -77,8 +76,8 @@ def _reader(labels: tuple[str, ...]) -> Callable[[Any], Any]:
         return lambda event: ()
     if len(labels) == 1:
         label = labels[0]
-        return lambda event: (getattr(event, label),)
-    return attrgetter(*labels)
+        return lambda event: (getattr(event, label, ""),)
+    return lambda event: tuple([getattr(event, label, "") for label in labels])
 
 
 classImplements(Counters, IEventReader)

@@ -106,7 +106,7 @@ class Log:
         """Write a line for this event, or count it if there were too many like it in this second."""
         kind = type(event).__name__
         label = _SORTS.get(kind)
-        sort = (kind, getattr(event, label) if label is not None else "")
+        sort = (kind, getattr(event, label, "") if label is not None else "")
         if sort in _SILENT:
             return
         if self._now is not None and not self._may(sort, self._now()):

@@ -10,6 +10,7 @@ PARAMETER: Final = letters(b"-_.!~*'()[]/:&+$%0123456789ABCDEFGHIJKLMNOPQRSTUVWX
 HEADER: Final = letters(b"-_.!~*'()[]/?:+$%=&0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 SCHEME: Final = letters(b"+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 TEL: Final = letters(b"+-.()*#0123456789ABCDEFabcdef")
+_SEMICOLON: Final = 0x3B
 _QUAD: Final = letters(b"0123456789.")
 LONGEST: Final = 2048
 KEPT: Final = 4096
@@ -181,7 +182,7 @@ def _parse_apart(raw: bytes, cut: int) -> Uri | None:
     last = raw[cut + 1 :]
     name_raw, _, value_raw = last.partition(b"=")
     # An @ behind it would make it a piece of the user part, a ? would begin the headers; neither is in these letters.
-    if not value_raw or not name_raw.isalnum() or not value_raw.isalnum():
+    if not value_raw or not name_raw.isalnum() or not value_raw.isalnum() or raw[cut - 1] == _SEMICOLON:
         return None
     head = _kept.get(raw[:cut])
     if head is None:

@@ -149,7 +149,7 @@ _Outside = tuple[tuple[tuple[int, bytes], ...], int]
 _between: dict[bytes, _Outside] = {}
 _behind: dict[bytes, _Outside] = {}
 _NO_COUNT: Final = b"00000000"
-_BEFORE: Final = b", \t"
+_AFTER: Final = (b"", b",", b" ", b"\t")
 
 
 def _collect(rest: bytes, found: _Found) -> str:
@@ -177,11 +177,19 @@ def _collect(rest: bytes, found: _Found) -> str:
     return _outside(pieces[last], at, None, found) if pieces[last] else ""
 
 
+def _has_count(text: bytes, start: int) -> bool:
+    """Whether a whole nonce count is what stands behind this `nc=`: a parameter of its own, with eight digits and no more."""
+    digits = text[start + 3 : start + 11]
+    if len(digits) != 8 or not only(digits, HEX) or text[start + 11 : start + 12] not in _AFTER:
+        return False
+    return text[:start].rstrip(b" \t")[-1:] == b","
+
+
 def _outside(text: bytes, at: int, quoted: bytes | None, found: _Found) -> str:
     """What stands outside the quotes, in front of the quoted text or (None) behind the last one."""
     count = b""
     start = text.find(b"nc=")
-    if start > 0 and text[start - 1] in _BEFORE and only(text[start + 3 : start + 11], HEX):
+    if start > 0 and _has_count(text, start):
         # "00000001" and "0000002a" are no reason to read all the rest again.
         count = text[start + 3 : start + 11]
         text = text[: start + 3] + _NO_COUNT + text[start + 11 :]
