@@ -233,7 +233,7 @@ class Engine:
 
     def tag_for(self, request: Request) -> bytes:
         """The To tag of our own answers: the same for repeats of a request (§8.2.6.2), recognised again in an ACK."""
-        return self._tags + b"%x" % crc32(request.call_id, crc32(request.via.branch))
+        return self._tags + hex(crc32(request.call_id, crc32(request.via.branch)))[2:].encode()
 
     def new_branch(self, mark: bytes) -> bytes:
         """A branch with 72 random bits, so that nobody who does not see it can answer for it; then the loop mark."""

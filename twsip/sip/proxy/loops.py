@@ -34,7 +34,7 @@ class Fingerprints:
             request.from_.tag,
             request.to.tag,
             request.call_id,
-            b"%d" % request.cseq,
+            str(request.cseq).encode(),
         ]
         if request.layout.has(names.ROUTE):
             parts += request.values(names.ROUTE)
