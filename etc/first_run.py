@@ -82,7 +82,7 @@ def main(var: Path) -> None:
     at = f"{DOMAIN}:{port}"
     print("try it, in another terminal:")
     print(f"    sipsak -U -s sip:{name}@{at} -u {name} -a {password} -C sip:{name}@{DOMAIN}:9999 -x 60 -v")
-    print("    .venv/bin/twsipctl ul show")
+    print(f"    {os.path.relpath(Path(sys.executable).with_name('twsipctl'))} ul show")
     for line, (who, password) in zip(("baresip account for", "baresip account for"), people, strict=True):
         print(f"{line} {who.partition('@')[0]}:  <sip:{who}:{port}>;auth_user={who.partition('@')[0]};auth_pass={password}")
     print(f"linphone:  user name {name}, domain {at}, the password above, transport UDP, TCP or (port {int(port) + 1}) TLS")

@@ -11,7 +11,7 @@ HOUSE = Path(__file__).parent.parent / "twsip"
 CELLAR = ("sip", "guard")
 HALL = ("api",)
 ROOMS = ("transport", "dns", "stores", "cred", "checks", "handlers", "engine", "ops")
-ROOF = ("site", "running", "plugins", "tap")
+ROOF = ("site", "running", "plugins", "build", "tap")
 
 MAY: dict[str, tuple[str, ...]] = {"sip": (), "guard": ("sip",), "api": CELLAR}
 MAY |= dict.fromkeys(ROOMS, CELLAR + HALL)

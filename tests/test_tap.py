@@ -1,9 +1,11 @@
 """Both doors of twistd, as real processes: what starts, and how each mistake ends in one sentence."""
 
 import hashlib
+import importlib.util
 import io
 import json
 import os
+import platform
 import re
 import signal
 import socket
@@ -11,16 +13,21 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import FunctionType, ModuleType, SimpleNamespace
 
 import pytest
 
+import twisted
+from twsip import __version__, build
 from twsip.ops import ctl
+from twsip.sip.parser import parse
 from twsip.stores import Subscribers
 
 ROOT = Path(__file__).parent.parent
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--pidfile="]
 DOORS = [["-n", "twsip", "--site"], ["-ny"]]
 NAMES = ["twsip", "-y"]
+NATIVE = {"scan": "twsip.sip._scan", "mmsg": "twsip.transport._mmsg"}
 
 TAC = """\
 from twsip.site import TCP, TLS, UDP, Site, plugin
@@ -204,9 +211,11 @@ def busy_port(kind):
 
 UDP_LISTEN = 'UDP(0, "127.0.0.1"), TCP(0, "127.0.0.1")'
 MISTAKES = [
-    ("OwnIdentity()", "OwnIdentity(strict=True)", "line 10: OwnIdentity.* takes no arguments; the options of OwnIdentity are: none"),
-    ("UDP(0,", "UDP(prot=0, host=", r"line 9: UDP.*'prot'; the options of UDP are: port, host, advertise"),
-    ("bindings=", "binding=", r"line 7: Site.*'binding'.*the options of Site are: name, listen, "),
+    ("OwnIdentity()", "OwnIdentity(strict=True)", "line 10: OwnIdentity has no option 'strict'; the options of OwnIdentity are: none"),
+    ("OwnIdentity()", "OwnIdentity(1)", "line 10: OwnIdentity.* given; the options of OwnIdentity are: none"),
+    ("Digest({", 'Digest(qopp="auth", accounts={', "line 10: Digest has no option 'qopp'; the options of Digest are: accounts, algorithms, "),
+    ("UDP(0,", "UDP(prot=0, host=", r"line 9: UDP has no option 'prot'; the options of UDP are: port, host, advertise"),
+    ("bindings=", "binding=", r"line 7: Site has no option 'binding'; the options of Site are: name, listen, "),
     ('"127.0.0.1",\n', '"sip:me",\n', r"line \d+: 'sip:me' is no domain"),
     (", NoOpenRelay()]", "]", r"line \d+: handlers= has a Proxy"),
     ("OwnIdentity()", 'plugin("ofice-hours")', r"line 10: no check is called 'ofice-hours'; plugins found: "),
@@ -298,8 +307,36 @@ def test_order_and_version(tmp_path):
         "   3 no-open-relay",
     ]
     assert not (tmp_path / "twsip.db").exists()
-    assert re.fullmatch(r"twsip \S+ \((pure|compiled)\)\n", twistd("twsip", "--version", cwd=tmp_path).stdout)
     assert twistd("twsip", "--order", "--site", "none.tac", cwd=tmp_path).returncode == 1
+
+
+def test_the_version_says_which_build_runs(tmp_path):
+    ran = twistd("twsip", "--version", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    compiled = not isinstance(parse, FunctionType)
+    built = [name for name, module in NATIVE.items() if importlib.util.find_spec(module) is not None]
+    inside = "; ".join([*(["mypyc"] if compiled else []), *([", ".join(built)] if built else [])])
+    word = "compiled" if compiled else "plain Python"
+    assert ran.stdout == (
+        f"twsip {__version__} {word}{f' ({inside})' if inside else ''}, Twisted {twisted.__version__}, "
+        f"{platform.python_implementation()} {platform.python_version()}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "there", "kind"),
+    [
+        ("parser.py", [], "plain Python"),
+        ("parser.py", ["scan"], "plain Python (scan)"),
+        ("parser.cpython-311-x86_64-linux-gnu.so", ["scan", "mmsg"], "compiled (mypyc; scan, mmsg)"),
+        ("parser.cpython-311-x86_64-linux-gnu.so", [], "compiled (mypyc)"),
+    ],
+)
+def test_every_kind_of_build_has_its_words(file, there, kind, monkeypatch):
+    monkeypatch.setattr(build, "parser", SimpleNamespace(__file__=f"/site-packages/twsip/sip/{file}"))
+    for name, module in NATIVE.items():
+        monkeypatch.setitem(sys.modules, module, ModuleType(module) if name in there else None)
+    assert build.kind() == kind
 
 
 def test_twistd_lists_us(tmp_path):

@@ -3,9 +3,12 @@
 The tac file is the only description of a site; what is wrong with it is told in one sentence, without a traceback.
 """
 
+import ast
 import inspect
 import sys
-from types import FrameType
+from itertools import islice
+from pathlib import Path
+from types import FrameType, TracebackType
 from typing import Any
 
 from twisted.application import app
@@ -13,9 +16,8 @@ from twisted.application.service import IService, MultiService, loadApplication
 from twisted.persisted import sob
 from twisted.python import usage
 
-from . import __version__
 from .api import ConfigError
-from .sip import parser
+from .build import described
 
 USUAL_PLACES = ("etc/twsip.tac", "/etc/twsip/twsip.tac")
 
@@ -31,9 +33,8 @@ class Options(usage.Options):
     ]
 
     def opt_version(self) -> None:
-        """Say which twsip this is and stop."""
-        compiled = not str(getattr(parser, "__file__", "")).endswith(".py")
-        print(f"twsip {__version__} ({'compiled' if compiled else 'pure'})")
+        """Say which twsip this is, compiled or plain, and stop."""
+        print(described())
         raise SystemExit(0)
 
     def postOptions(self) -> None:
@@ -110,7 +111,7 @@ def _sentence(path: str, error: Exception) -> str:
         return f"{path}: {error}; it must be a Python file"
     said = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, TypeError):
-        return f"{place}{said}{_options(path, error, said)}"
+        return f"{place}{_wrong_call(path, error, said)}"
     return f"{place}{type(error).__name__}: {said}; mend that line"
 
 
@@ -124,17 +125,37 @@ def _place(path: str, error: BaseException) -> str:
     return f"{path}, line {line}: " if line else ""
 
 
-def _options(path: str, error: BaseException, said: str) -> str:
-    """For a call with a wrong option ("Pike.__init__() got ..."): which ones there are."""
-    word = said.partition("(")[0].partition(".")[0]
+def _wrong_call(path: str, error: BaseException, said: str) -> str:
+    """For a call that was given a wrong option: which one, and which ones there are; the same words from a compiled class."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename != path:
         trace = trace.tb_next
-    called = trace.tb_frame.f_globals.get(word) if trace is not None else None
+    # Only what is not called at all fails in the tac file itself.
+    call = _call_at(path, trace) if trace is not None and trace.tb_next is None else None
+    if trace is None or call is None or not isinstance(call.func, ast.Name):
+        return f"{said}; mend that line"
+    word = call.func.id
+    called = trace.tb_frame.f_globals.get(word)
     if not callable(called):
-        return "; mend that line"
-    names = [name for name, one in inspect.signature(called).parameters.items() if one.kind is not one.VAR_POSITIONAL]
-    return f"; the options of {word} are: {', '.join(names) or 'none'}"
+        return f"{said}; mend that line"
+    parameters = inspect.signature(called).parameters.values()
+    names = [one.name for one in parameters if one.kind is not one.VAR_POSITIONAL]
+    if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+        for given in call.keywords:
+            if given.arg is not None and given.arg not in names:
+                return f"{word} has no option '{given.arg}'; the options of {word} are: {', '.join(names) or 'none'}"
+    said = said.replace(f"{word}.__init__()", word).replace("__init__()", word)
+    return f"{said}; the options of {word} are: {', '.join(names) or 'none'}"
+
+
+def _call_at(path: str, trace: TracebackType) -> ast.Call | None:
+    """The call in the tac file that this entry of a traceback stands at."""
+    where = next(islice(trace.tb_frame.f_code.co_positions(), trace.tb_lasti // 2, None))
+    for node in ast.walk(ast.parse(Path(path).read_bytes())):
+        if isinstance(node, ast.Call):
+            if (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset) == where:
+                return node
+    return None
 
 
 def rehearse() -> None:
