@@ -227,7 +227,9 @@ class Engine:
     def send(self, flow: Flow, request: Request, data: bytes) -> None:
         """Send an answer that nobody remembers."""
         try:
-            self._way_back(flow, request).send(data)
+            if request.via.rport < 0:
+                flow = self._way_back(flow, request)
+            flow.send(data)
         except TransportFailed:
             self.count("answers_not_sent")
 

@@ -36,10 +36,10 @@ class Layout:
     """The headers of a message in their order, as numbers (names.py); at most 128 lines.
 
     `ids` has one byte a line, `first` one byte a header number: the place of its first line plus PLACED.  `vias` are
-    the places of the Vias, `replaced` those of the lines that a proxy writes anew and `credentials` those that it may
-    have to take out, Authorization first.  `asserts` says that an identity is claimed besides From, `twice` that a header that may stand only
-    once stands twice.  `via` (the topmost), `from_`, `to`, `call_id`, `cseq`, `max_forwards` and `length` are places,
-    below 0 when the header is not there.
+    the places of the Vias, `replaced` those of the lines that a proxy writes anew, `credentials` those that it may have
+    to take out, Authorization first.  `routed` says that there is a Route, `asserts` that an identity is claimed besides
+    From, `twice` that a header that may stand only once stands twice.  `via` (the topmost), `from_`, `to`, `call_id`,
+    `cseq`, `max_forwards` and `length` are places, below 0 when the header is not there.
     """
 
     __slots__ = (
@@ -53,6 +53,7 @@ class Layout:
         "length",
         "max_forwards",
         "replaced",
+        "routed",
         "to",
         "twice",
         "via",
@@ -73,6 +74,7 @@ class Layout:
         self.cseq = self.first[CSEQ] - PLACED
         self.max_forwards = self.first[MAX_FORWARDS] - PLACED
         self.length = self.first[CONTENT_LENGTH] - PLACED
+        self.routed = ROUTE in ids
         self.asserts = bool(places(ids, _ASSERTING))
         single = ids.translate(None, _MULTIPLE)
         self.twice = len(single) != len(set(single))

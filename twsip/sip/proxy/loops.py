@@ -36,7 +36,7 @@ class Fingerprints:
             request.call_id,
             str(request.cseq).encode(),
         ]
-        if request.layout.has(names.ROUTE):
+        if request.layout.routed:
             parts += request.values(names.ROUTE)
         keyed = self._keyed.copy()
         keyed.update(b"\0".join(parts))
