@@ -21,7 +21,18 @@ STYLE = ["mypy>=1.13", "mypy-zope>=1.0.9", "ruff>=0.8"]
 
 # By mypyc, from the source in its place.
 ROOMS = ("sip", "guard", "checks", "engine", "handlers")
-FILES = ("api/answer.py", "api/context.py", "api/facts.py", "api/verdict.py", "stores/packed.py", "transport/udpflow.py")
+FILES = (
+    "api/answer.py",
+    "api/context.py",
+    "api/facts.py",
+    "api/verdict.py",
+    "ops/counters.py",
+    "ops/ears.py",
+    "ops/log.py",
+    "stores/packed.py",
+    "transport/names.py",
+    "transport/udpflow.py",
+)
 # By Cython; these have a plain Python twin that runs where they were not compiled.
 NATIVE = {"twsip.sip._scan": "native/scan.py"}
 if sys.platform == "linux":

@@ -18,7 +18,7 @@ from twsip.sip.fields.via import Source
 from twsip.sip.message import Malformed, Request, Response
 from twsip.sip.parser import MOST_HEADERS, parse
 from twsip.sip.proxy.forward import prepare, printed
-from twsip.sip.proxy.loops import fingerprint, is_loop
+from twsip.sip.proxy.loops import Fingerprints, is_loop
 from twsip.sip.proxy.response import ResponseContext
 from twsip.sip.proxy.route import preprocess
 from twsip.sip.transaction.key import cancelled_key, client_key, server_key
@@ -88,7 +88,7 @@ def _request(request: Request) -> None:
     routed = preprocess(request, is_ours)
     if routed is None:
         return
-    mark = fingerprint(request, routed.uri)
+    mark = Fingerprints().of(request, routed.uri)
     is_loop(request, mark)
     forwarding = prepare(request, routed.uri, routed.routes, None)
     if forwarding is None:

@@ -52,33 +52,30 @@ def scan(head: bytes):
     size: cython.Py_ssize_t = len(head)
     at: cython.Py_ssize_t = 0
     begin: cython.Py_ssize_t = 0
-    colon: cython.Py_ssize_t = -1
+    colon: cython.Py_ssize_t
     left: cython.Py_ssize_t
     right: cython.Py_ssize_t
     header: cython.int
     slot: cython.int
     count: cython.int = -1
-    letter: cython.uchar = 0
     numbers: cython.uchar[100]
-    if size == 0 or size > LONGEST:
+    if size == 0 or size > LONGEST or memchr(text, 0x00, size) != cython.NULL or memchr(text, 0x09, size) != cython.NULL:
         return None
     start: object = None
+    found: cython.p_const_char
     lines: list = []
     values: list = []
     while True:
-        while at < size:
-            letter = text[at]
-            if letter < 0x20:
-                break
-            if letter == 0x3A and colon < 0:
-                colon = at
-            at += 1
-        # Only CR LF ends a line; anything else below a space makes the message one for a closer look.
-        if at < size and (at + 1 >= size or letter != 0x0D or text[at + 1] != 0x0A):
+        found = cython.cast(cython.p_const_char, memchr(text + begin, 0x0D, size - begin))
+        at = size if found == cython.NULL else found - text
+        # Only CR LF ends a line: whatever else there is of the two makes the message one for a closer look.
+        if (at < size and (at + 1 >= size or text[at + 1] != 0x0A)) or memchr(text + begin, 0x0A, at - begin) != cython.NULL:
             return None
         if count < 0:
             start = PyBytes_FromStringAndSize(text, at)
         else:
+            found = cython.cast(cython.p_const_char, memchr(text + begin, 0x3A, at - begin))
+            colon = -1 if found == cython.NULL else found - text
             left = colon - begin
             if left <= 0 or count >= MOST:
                 return None
@@ -104,8 +101,6 @@ def scan(head: bytes):
         count += 1
         if at >= size:
             break
-        at += 2
-        begin = at
-        colon = -1
+        begin = at + 2
     layout = layout_of(PyBytes_FromStringAndSize(cython.cast(cython.p_char, numbers), count))
     return None if layout.twice else (start, lines, values, layout)

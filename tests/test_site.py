@@ -9,9 +9,10 @@ from twsip.checks import Digest, InDialog, NoOpenRelay, NoPrivate, OwnIdentity, 
 from twsip.cred import SQLAccounts
 from twsip.dns import FixedResolver
 from twsip.handlers import Options, Proxy, Registrar
-from twsip.running import Ears, Names
+from twsip.ops import Ears
 from twsip.site import TCP, TLS, UDP, Site
 from twsip.stores import Memory
+from twsip.transport import Names
 
 REQUESTS = (Sanity(), InDialog(), Digest({"example.org": SQLAccounts("x.db")}), OwnIdentity(), NoOpenRelay())
 

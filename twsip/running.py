@@ -1,28 +1,25 @@
 """A site while it runs: joins engine, transports, stores and readers, and starts and stops them in order."""
 
 import gc
-import ipaddress
 import os
-import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
-from .api import ConfigError, Event, IBindings, Teller, TwsipError
+from .api import ConfigError, IBindings, Teller, TwsipError
 from .api.events import Started
 from .cred import portal_for
 from .engine import Engine
-from .ops import Admin, Counters, Log, Methods, systemd
+from .ops import Admin, Counters, Ears, Log, Methods, systemd
 from .sip.fields.auth import ours
 from .stores import Subscribers
 from .tap import stop_with_a_sentence
-from .transport import Transports
+from .transport import Names, Transports
 from .transport.words import bracketed
 
 if TYPE_CHECKING:
@@ -30,101 +27,6 @@ if TYPE_CHECKING:
 
 COLLECT: Final = (50_000, 20, 50)
 SWEEP: Final = 5.0
-MOST_ADDRESSES: Final = 1024
-ADDRESSES_KEPT: Final = 60.0
-USUAL_PORTS: Final = (5060, 5061)
-WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104  compared with, never bound
-_log = Logger(namespace="twsip")
-
-
-class Names:
-    """Which names and addresses are the site's own (`api.context.Domains`).
-
-    Behind a listener on all addresses every address of this machine is ours; the kernel is asked, once a minute.
-    """
-
-    def __init__(self, name: str, domains: Sequence[str], also: Sequence[str], listen: Sequence[Any], now: Callable[[], float]):
-        self.domains = (name, *domains)
-        self._now = now
-        self._everywhere = any(one.host in WILDCARDS for one in listen)
-        self._declared = frozenset((*self.domains, *also))
-        advertised = [_host_only(one.advertise).lower() for one in listen if one.advertise]
-        self._ours = frozenset((*advertised, *(bracketed(one.host) for one in listen if one.host not in WILDCARDS)))
-        self._realms = {domain: domain for domain in self.domains}
-        self.ports = {one.port for one in listen if one.port}
-        self._asked: dict[str, bool] = {}
-        self._asked_at = 0.0
-
-    def is_local(self, host: str, port: int = 0) -> bool:
-        """Whether the host is ours; with a port (0 is none given) only if we listen on that.
-
-        The site's own names (not its addresses) are also meant with SIP's usual ports: DNS may lead those to other ones
-        (RFC 3263).
-        """
-        if host in self._declared:
-            return not port or port in self.ports or (port in USUAL_PORTS and not _is_literal(host))
-        if port and port not in self.ports:
-            return False
-        if host in self._ours:
-            return True
-        return self._everywhere and (host[:1].isdigit() or host[:1] == "[") and self._is_of_this_machine(host)
-
-    def realm_for(self, host: str) -> str:
-        """The digest realm for this domain: itself, or the site's name for its addresses and other names."""
-        return self._realms.get(host, self.domains[0])
-
-    def _is_of_this_machine(self, literal: str) -> bool:
-        now = self._now()
-        if len(self._asked) >= MOST_ADDRESSES or not 0.0 <= now - self._asked_at < ADDRESSES_KEPT:
-            self._asked.clear()
-            self._asked_at = now
-        known = self._asked.get(literal)
-        if known is None:
-            known = self._asked[literal] = _can_be_bound(literal.strip("[]"))
-        return known
-
-
-def _is_literal(host: str) -> bool:
-    return host[:1] == "[" or host.replace(".", "").isdigit()
-
-
-def _can_be_bound(literal: str) -> bool:
-    try:
-        address = ipaddress.ip_address(literal)
-    except ValueError:
-        return False
-    if address.is_multicast or str(address) == "255.255.255.255":
-        return False
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
-            probe.bind((literal, 0))
-    except OSError:
-        return False
-    return True
-
-
-def _host_only(hostport: str) -> str:
-    if hostport.startswith("["):
-        return hostport.partition("]")[0] + "]"
-    return bracketed(hostport) if hostport.count(":") > 1 else hostport.partition(":")[0]
-
-
-class Ears:
-    """Tells every reader; one that raises is told nothing more, and the log says so once."""
-
-    def __init__(self, readers: Iterable[Any]) -> None:
-        self._readers = tuple(readers)
-
-    def tell(self, event: Event) -> None:
-        """Pass one event on."""
-        for reader in self._readers:
-            try:
-                reader.told(event)
-            # A reader may be somebody else's; a broken one must not break the request that it hears of.
-            except Exception:
-                _log.failure("the reader {reader} broke and is told nothing more", reader=type(reader).__name__)
-                self._readers = tuple(one for one in self._readers if one is not reader)
 
 
 class Home:

@@ -8,7 +8,7 @@ from zope.interface.verify import verifyObject
 from tests.helpers import make_context, make_request
 from twsip.api import ConfigError, IRequestCheck, OurDialog, Pass
 from twsip.checks import InDialog
-from twsip.guard.mark import key_from, side, sign
+from twsip.guard.mark import Marks, side
 from twsip.sip.fields.address import Address, parse_address
 
 
@@ -42,7 +42,7 @@ def address(value: bytes) -> Address:
 
 ALICE = address(b"<sip:alice@example.org>;tag=a1")
 BOB = address(b"<sip:bob@example.org>")
-MARK = sign(key_from(b"s" * 32), b"c1@phone", side(ALICE, BOB)).decode()
+MARK = Marks(b"s" * 32).sign(b"c1@phone", side(ALICE, BOB)).decode()
 INSIDE: dict[str, object] = {"from_": "<sip:alice@example.org>;tag=a1", "to": "<sip:bob@example.org>;tag=b1"}
 OURS = (OurDialog(b"c1@phone"),)
 

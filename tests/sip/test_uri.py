@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from twsip.sip import uri as uri_module
 from twsip.sip.uri import KEPT, Uri, escapes_hold, is_ipv4, is_ipv6, parse_host_port, parse_uri, unescape
 
 
@@ -247,3 +248,31 @@ def test_what_is_kept_has_a_bound_and_long_ones_are_not_kept() -> None:
     assert uri("sip:0@example.net") is uri("sip:0@example.net")
     long = "sip:" + "a" * 300 + "@b"
     assert uri(long) is not uri(long)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sip:192.0.2.1:5060;lr;m=00112233445566778899aabbccddeeff",
+        "sip:alice@example.org;transport=tcp;m=00112233445566778899aabbccddeeff",
+        "sip:alice;m=00112233445566778899aabbccddeeff@example.org",
+        "sip:alice@example.org;M=00112233445566778899aabbccddeeff;m=00112233445566778899aabbccddeeff",
+        "sip:alice@example.org?a=b;m=00112233445566778899aabbccddeeff",
+        "sip:alice@example.org;m=0011223344556677%38899aabbccddeeff",
+        "tel:+1;m=00112233445566778899aabbccddeeff",
+        "sip:;m=00112233445566778899aabbccddeeff",
+        "sip:a;b=c@h;;m=00112233445566778899aabbccddeeff",
+        "sip:a@h;x;m=00112233445566778899aabbccddeeff;",
+        "sip:[::1;m=00112233445566778899aabbccddeeff",
+        "sip:a@b;m=" + "a" * 3000,
+    ],
+)
+def test_a_long_last_parameter_is_read_as_any_other(text: str) -> None:
+    expected = uri_module._parse(text.encode())
+    for _ in range(2):  # the second time what stands before it is remembered
+        found = parse_uri(text.encode())
+        assert (found is None) == (expected is None)
+        if found is not None and expected is not None:
+            assert (found.text, found.scheme, found.user, found.password, found.host, found.port, found.params, found.headers) == (
+                expected.text, expected.scheme, expected.user, expected.password, expected.host, expected.port, expected.params, expected.headers
+            )

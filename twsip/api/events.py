@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import final
 
 
-@dataclass(slots=True, unsafe_hash=True)
 class Event:
-    """Something that happened; the class name is its kind."""
+    """Something that happened; the class name is its kind.  Other people's events are dataclasses, frozen or not."""
+
+    __slots__ = ()
 
 
 Teller = Callable[[Event], None]

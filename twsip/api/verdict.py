@@ -1,5 +1,6 @@
 """The four answers a check can give: Pass, Reply, Challenge, Drop."""
 
+from collections.abc import Sequence
 from typing import Final, final
 
 
@@ -35,12 +36,12 @@ class Reply(Verdict):
 
     __slots__ = ("headers", "printed", "reason", "status", "why")
 
-    def __init__(self, status: int, reason: str = "", headers: tuple[tuple[str, str], ...] = (), why: str = "") -> None:
+    def __init__(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = (), why: str = "") -> None:
         if not 200 <= status <= 699:
             raise ValueError(f"a reply has a status from 200 to 699, not {status}")
         self.status = status
         self.reason = reason
-        self.headers = headers
+        self.headers: tuple[tuple[str, str], ...] = tuple(headers)
         self.why = why
         """For events and the trace, never for the wire: what the peer need not know."""
         self.printed: bytes | None = None
@@ -59,10 +60,10 @@ class Challenge(Verdict):
 
     __slots__ = ("realm", "stale", "values", "why")
 
-    def __init__(self, realm: str, stale: bool, values: tuple[str, ...], why: str = "") -> None:
+    def __init__(self, realm: str, stale: bool, values: Sequence[str], why: str = "") -> None:
         self.realm = realm
         self.stale = stale
-        self.values = values
+        self.values: tuple[str, ...] = tuple(values)
         self.why = why
 
     def __repr__(self) -> str:

@@ -16,9 +16,8 @@ class OwnIdentity:
     Inside a dialog that we opened From may be whatever it was when the dialog began.
     """
 
-    # Without one of its own, the compiled class would take any argument and say nothing.
     def __init__(self) -> None:
-        pass
+        """Takes no options; without a constructor of its own a compiled class would swallow any."""
 
     def check(self, context: RequestContext) -> Verdict:
         """Pass, or 403 for the first identity that is not the caller's (400 if it cannot be read)."""

@@ -6,14 +6,8 @@ from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, IRequestCheck, OurDialog, Pass, RequestContext, Verdict
 from ..api.house import House
-from ..guard.mark import PARAMETER, key_from, side, verify
-from ..sip.message import Request
+from ..guard.mark import PARAMETER, Marks, side
 from .route import routed
-
-
-def _sides(request: Request) -> tuple[bytes, bytes]:
-    return side(request.from_, request.to), side(request.to, request.from_)
-
 
 _NEVER_INSIDE = ("REGISTER", "PUBLISH")
 
@@ -26,24 +20,28 @@ class InDialog:
     """
 
     def __init__(self) -> None:
-        self._key = b""
+        self._marks: Marks | None = None
 
     def attach(self, house: House) -> None:
         """Take the key for marks from the site."""
-        self._key = key_from(house.secret)
+        self._marks = Marks(house.secret)
 
     def check(self, context: RequestContext) -> Verdict:
         """Pass, with the fact if the mark was made for this Call-ID, one of both tags and these two parties."""
         request = context.request
         if not request.to.tag or request.method in _NEVER_INSIDE:
             return PASS
-        if not self._key:
+        marks = self._marks
+        if marks is None:
             raise ConfigError("InDialog was never attached to a site")
         after = routed(context)
         if after is None or after.was_ours is None:
             return PASS
         token = after.was_ours.params.get(PARAMETER)
-        if token is None or not verify(self._key, request.call_id, _sides(request), token):
+        if token is None:
+            return PASS
+        call_id, one, other = request.call_id, request.from_, request.to
+        if not marks.verify(call_id, side(one, other), token) and not marks.verify(call_id, side(other, one), token):
             return PASS
         return Pass(OurDialog(request.call_id))
 

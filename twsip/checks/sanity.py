@@ -60,7 +60,7 @@ class Sanity:
             return Reply(413, why=f"a body of {len(request.body)} bytes")
         if first[names.CONTACT] >= PLACED and _too_many_contacts(request):
             return _bad("Too many Contacts")
-        if first[names.ROUTE] >= PLACED and routed(context) is None:
+        if layout.routed and routed(context) is None:
             return _bad("Malformed Route")
         uri = request.uri
         if not uri.is_sip:

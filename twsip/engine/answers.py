@@ -32,7 +32,10 @@ def refusal(context: RequestContext, verdict: Reply, tag: bytes) -> bytes:
     if printed is None:
         printed = b""
         for name, value in verdict.headers:
-            printed += f"{name}: {value}".replace("\r", " ").replace("\n", " ").encode() + b"\r\n"
+            line = name + ": " + value
+            if "\r" in line or "\n" in line:
+                line = line.replace("\r", " ").replace("\n", " ")
+            printed += line.encode() + b"\r\n"
         verdict.printed = printed
     return reply(context.request, verdict.status, verdict.reason, tag, printed)
 

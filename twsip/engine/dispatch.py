@@ -11,12 +11,12 @@ from ..api.errors import TransportFailed
 from ..api.events import LimitReached, MalformedPacket, Teller
 from ..api.facts import Destination
 from ..api.interfaces import IBindings
-from ..guard.mark import key_from, side, sign
+from ..guard.mark import Marks, key_from, side
 from ..sip.build import reply, reply_to_malformed
 from ..sip.fields.via import MAGIC
 from ..sip.message import Malformed, Request, Response
 from ..sip.parser import parse
-from ..sip.proxy.loops import LOOP
+from ..sip.proxy.loops import LOOP, Fingerprints
 from ..sip.transaction.key import cancelled_key, client_key, server_key
 from ..sip.transaction.words import DEFAULT_TIMERS, Timers
 from ..sip.uri import Uri
@@ -75,8 +75,8 @@ class Engine:
         self._random = random
         self._dice = b""
         self._rolled = 0
-        self._mark_key = key_from(secret)
-        self.loop_key = key_from(b"loop" + secret)
+        self._marks = Marks(secret)
+        self.fingerprints = Fingerprints(key_from(b"loop" + secret))
         self._tags = b"tw" + random(8).hex().encode()
         self._counts: dict[str, int] = {}
 
@@ -227,13 +227,15 @@ class Engine:
     def send(self, flow: Flow, request: Request, data: bytes) -> None:
         """Send an answer that nobody remembers."""
         try:
-            self._way_back(flow, request).send(data)
+            if request.via.rport < 0:
+                flow = self._way_back(flow, request)
+            flow.send(data)
         except TransportFailed:
             self.count("answers_not_sent")
 
     def tag_for(self, request: Request) -> bytes:
         """The To tag of our own answers: the same for repeats of a request (§8.2.6.2), recognised again in an ACK."""
-        return self._tags + b"%x" % crc32(request.call_id, crc32(request.via.branch))
+        return self._tags + hex(crc32(request.call_id, crc32(request.via.branch)))[2:].encode()
 
     def new_branch(self, mark: bytes) -> bytes:
         """A branch with 72 random bits, so that nobody who does not see it can answer for it; then the loop mark."""
@@ -247,7 +249,7 @@ class Engine:
     def record_routes(self, context: RequestContext, outgoing: Any) -> list[bytes]:
         """Our Record-Route lines: one, or two where the request changes its way (RFC 5658), the outgoing one on top."""
         request = context.request
-        mark = sign(self._mark_key, request.call_id, side(request.from_, request.to))
+        mark = self._marks.sign(request.call_id, side(request.from_, request.to))
         first = record_route(outgoing, mark)
         second = record_route(context.flow, mark)
         return [first] if first == second else [first, second]

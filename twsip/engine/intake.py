@@ -8,7 +8,6 @@ from ..api.context import Flow, RequestContext
 from ..api.verdict import Pass, Reply, Verdict
 from ..sip.build import reply
 from ..sip.message import Request
-from ..sip.names import ROUTE
 from ..sip.proxy.route import Routed, preprocess
 from .pipeline import Broke, Pipeline
 from .transactions import ServerTransaction
@@ -41,7 +40,7 @@ class Intake:
     def take(self, request: Request, flow: Flow, now: float, key: bytes) -> None:
         """A request that belongs to no transaction yet."""
         engine = self.engine
-        if request.layout.has(ROUTE):
+        if request.layout.routed:
             routed = preprocess(request, engine.is_ours)
         else:
             routed = Routed(request.uri, [], 0, None)

@@ -1,18 +1,18 @@
 """What becomes of a request: an answer, a refusal, or forwarded copies (RFC 3261 sections 8.2.6, 16.5 and 16.6)."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, final
 
 from ..api.answer import Relay
 from ..api.context import RequestContext
 from ..api.errors import BackendDown, TransportFailed
 from ..api.events import BackendFailed, BackendRecovered, Refused
-from ..api.facts import Destination
+from ..api.facts import Destination, Target
 from ..api.interfaces import IBindings
 from ..api.verdict import Challenge, Drop, Reply, Verdict
 from ..sip.build import reply
 from ..sip.proxy.forward import DEFAULT_BREADTH, Forwarding, prepare, printed
-from ..sip.proxy.loops import fingerprint, is_loop
+from ..sip.proxy.loops import is_loop
 from . import answers
 from .egress import hop
 from .relaying import Relaying
@@ -123,7 +123,7 @@ class Outcome:
         if request.max_forwards == 0:
             self.refuse(context, transaction, "engine", Reply(483), key)
             return
-        mark = fingerprint(request, routed.uri, self.engine.loop_key)
+        mark = self.engine.fingerprints.of(request, routed.uri)
         if is_loop(request, mark):
             self.refuse(context, transaction, "engine", Reply(482), key)
             return
@@ -146,32 +146,40 @@ class Outcome:
     def _relay_ack(self, context: RequestContext, relay: Relay, forwarding: Forwarding, mark: bytes) -> None:
         """An ACK of a 2xx: forwarded without a transaction, to the first destination that may be sent to (§17)."""
         target = relay.targets[0]
-
-        def go(destination: Destination) -> bool:
-            if self.engine.destinations.allow(context, destination) is not None:
-                self.engine.count("acks_filtered")
-                return False
-            try:
-                flow = self.engine.transports.flow_to(destination)
-                via = flow.sent_by.via + self.engine.new_branch(mark)
-                flow.send(printed(forwarding, target.uri, target.route, via, [], DEFAULT_BREADTH))
-            except TransportFailed:
-                return False
-            return True
-
         found = self.engine.resolver.locate(hop(forwarding, target))
-        if isinstance(found, Sequence):
+        if type(found) is tuple or isinstance(found, Sequence):
             for destination in found:
-                if go(destination):
+                if self._send_ack(context, forwarding, target, destination, mark):
                     return
-            return
+        else:
+            self.engine.waiting.run(self._seek_for_ack(context, forwarding, target, found, mark))
 
-        async def seek() -> None:
-            async for destination in found:
-                if go(destination):
-                    return
+    def _send_ack(
+        self, context: RequestContext, forwarding: Forwarding, target: Target, destination: Destination, mark: bytes
+    ) -> bool:
+        engine = self.engine
+        if engine.destinations.allow(context, destination) is not None:
+            engine.count("acks_filtered")
+            return False
+        try:
+            flow = engine.transports.flow_to(destination)
+            via = flow.sent_by.via + engine.new_branch(mark)
+            flow.send(printed(forwarding, target.uri, target.route, via, [], DEFAULT_BREADTH))
+        except TransportFailed:
+            return False
+        return True
 
-        self.engine.waiting.run(seek())
+    async def _seek_for_ack(
+        self,
+        context: RequestContext,
+        forwarding: Forwarding,
+        target: Target,
+        found: AsyncIterator[Destination],
+        mark: bytes,
+    ) -> None:
+        async for destination in found:
+            if self._send_ack(context, forwarding, target, destination, mark):
+                return
 
     def commit(self) -> None:
         """Make bindings durable, then acknowledge them; when that fails their senders get 500 and nothing is kept."""

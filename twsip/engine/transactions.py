@@ -10,7 +10,7 @@ from ..sip.transaction.client_invite import InviteClient
 from ..sip.transaction.client_other import OtherClient
 from ..sip.transaction.server_invite import InviteServer
 from ..sip.transaction.server_other import OtherServer
-from ..sip.transaction.words import Act, Input, State, Timers, client_input, server_input, timer_input
+from ..sip.transaction.words import Act, Input, Machine, State, Timers, client_input, server_input, timer_input
 
 if TYPE_CHECKING:
     from .dispatch import Engine
@@ -25,6 +25,7 @@ _REQUEST: Final = Input.REQUEST
 _ACK: Final = Input.ACK
 _TRANSPORT_ERROR: Final = Input.TRANSPORT_ERROR
 _COMPLETED: Final = State.COMPLETED
+_TERMINATED: Final = State.TERMINATED
 _TIMER_INPUTS: Final = tuple(Input)
 
 
@@ -50,7 +51,7 @@ class Transaction:
 
     __slots__ = ("engine", "flow", "kept", "key", "machine", "running")
 
-    machine: InviteServer | OtherServer | InviteClient | OtherClient
+    machine: Machine
 
     def __init__(self, engine: "Engine", key: bytes, flow: Flow) -> None:
         self.engine = engine
@@ -66,7 +67,7 @@ class Transaction:
         machine = self.machine
         before = machine.state
         acts = machine.on(event)
-        if machine.state is not before and machine.state >= _COMPLETED and self.running:
+        if self.running and machine.state is not before and machine.state >= _COMPLETED:
             # What ran out in the state before means nothing in this one: do not wait 32 s to find that out.
             self.stop_timers()
         for act in acts:
@@ -88,7 +89,7 @@ class Transaction:
                 self._send(self.kept)
             else:
                 self.lost(act is _TIMEOUT)
-        if machine.ended:
+        if machine.state is _TERMINATED:
             self.end()
         return handed
 

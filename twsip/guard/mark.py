@@ -2,7 +2,7 @@
 
 from hashlib import blake2s
 from hmac import compare_digest
-from typing import Final
+from typing import Final, final
 
 from ..sip.fields.address import Address
 
@@ -30,25 +30,31 @@ def side(address: Address, other: Address) -> bytes:
     return b"%b\n%d\n%b%b" % (address.tag, len(mine), mine, theirs)
 
 
-def sign(key: bytes, call_id: bytes, opener: bytes) -> bytes:
-    """The mark of a dialog: 32 hex digits over the Call-ID and the opener's side of the request that we record-route.
+@final
+class Marks:
+    """Signs and verifies with the site's secret: a keyed hash is made once, and a copy of it for each mark."""
 
-    Hex, because it survives whoever folds the case of a URI.  Neither Call-ID nor tag holds a line end: no two
-    dialogs sign alike.
-    """
-    return blake2s(call_id + b"\n" + opener, key=key, digest_size=_SIZE).hexdigest().encode()
+    __slots__ = ("_keyed",)
 
+    def __init__(self, secret: bytes) -> None:
+        self._keyed = blake2s(key=key_from(secret), digest_size=_SIZE)
 
-def verify(key: bytes, call_id: bytes, sides: tuple[bytes, ...], token: str) -> bool:
-    """Whether the token is the mark of this Call-ID and one of the sides.
+    def sign(self, call_id: bytes, opener: bytes) -> bytes:
+        """The mark of a dialog: 32 hex digits over the Call-ID and the opener's side of the request that we record-route.
 
-    How long it takes tells nothing about how much of a wrong token was right.  The opener's own requests carry it in
-    From, the other party's in To, so both sides of a request are asked.
-    """
-    if len(token) != LENGTH or not token.isascii():
-        return False
-    given = token.lower().encode()
-    for one in sides:
-        if compare_digest(sign(key, call_id, one), given):
-            return True
-    return False
+        Hex, because it survives whoever folds the case of a URI.  Neither Call-ID nor tag holds a line end: no two
+        dialogs sign alike.
+        """
+        keyed = self._keyed.copy()
+        keyed.update(call_id + b"\n" + opener)
+        return keyed.hexdigest().encode()
+
+    def verify(self, call_id: bytes, opener: bytes, token: str) -> bool:
+        """Whether the token is the mark of this Call-ID and this opener's side.
+
+        How long it takes tells nothing about how much of a wrong token was right.  The opener's own requests carry it in
+        From, the other party's in To: ask for both.
+        """
+        if len(token) != LENGTH or not token.isascii():
+            return False
+        return compare_digest(self.sign(call_id, opener), token.lower().encode())

@@ -2,8 +2,9 @@
 
 from .admin import Admin, Failed
 from .counters import Counters
+from .ears import Ears
 from .log import Log
 from .methods import Methods
 from .ready import systemd
 
-__all__ = ["Admin", "Counters", "Failed", "Log", "Methods", "systemd"]
+__all__ = ["Admin", "Counters", "Ears", "Failed", "Log", "Methods", "systemd"]

@@ -1,10 +1,9 @@
 """Counts what happened, by kind of event and by the few labels that an attacker cannot choose."""
 
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, Final
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import IEventReader
 
@@ -27,7 +26,6 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-@implementer(IEventReader)
 class Counters:
     """How often each kind of event was told since the start.
 
@@ -78,5 +76,8 @@ def _reader(labels: tuple[str, ...]) -> Callable[[Any], Any]:
         return lambda event: ()
     if len(labels) == 1:
         label = labels[0]
-        return lambda event: (getattr(event, label),)
-    return attrgetter(*labels)
+        return lambda event: (getattr(event, label, ""),)
+    return lambda event: tuple([getattr(event, label, "") for label in labels])
+
+
+classImplements(Counters, IEventReader)

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 from twisted.logger import Logger, LogLevel
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ..api import IEventReader
 from ..api.house import House
@@ -83,7 +83,6 @@ def line(event: Any) -> str:
     return " ".join(parts)
 
 
-@implementer(IEventReader)
 class Log:
     """Tells twisted.logger about events; at most `LINES_A_SECOND` lines a second for each sort of event.
 
@@ -107,7 +106,7 @@ class Log:
         """Write a line for this event, or count it if there were too many like it in this second."""
         kind = type(event).__name__
         label = _SORTS.get(kind)
-        sort = (kind, getattr(event, label) if label is not None else "")
+        sort = (kind, getattr(event, label, "") if label is not None else "")
         if sort in _SILENT:
             return
         if self._now is not None and not self._may(sort, self._now()):
@@ -140,3 +139,6 @@ class Log:
                     line=f"event={kebab(kind)} sort={quoted(label)} left_out={seen - LINES_A_SECOND}",
                 )
         self._lines.clear()
+
+
+classImplements(Log, IEventReader)

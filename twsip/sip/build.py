@@ -102,7 +102,7 @@ def upstream(response: Response) -> bytes:
     layout = response.layout
     lines = response.lines
     at = layout.vias[0]
-    rest = [b"SIP/2.0 %d %b" % (response.status, response.reason), *lines[:at], *lines[at + 1 :]]
+    rest = [b"SIP/2.0 " + str(response.status).encode() + b" " + response.reason, *lines[:at], *lines[at + 1 :]]
     if layout.length < 0:
         # A datagram needs none, but what goes back may be a stream, where the body would be the next message (18.3).
         rest.append(b"Content-Length: %d" % len(response.body))

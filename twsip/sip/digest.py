@@ -1,6 +1,7 @@
 """The sums of Digest: HA1, HA2, response, rspauth (RFC 7616 section 3.4, RFC 8760 section 2)."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import partial
 from hmac import compare_digest
 from typing import Final, Protocol, final
@@ -115,7 +116,7 @@ class Secrets(Protocol):
     """What an account must have so that a response can be held against it."""
 
     @property
-    def ha1(self) -> dict[str, str]:
+    def ha1(self) -> Mapping[str, str]:
         """HA1 in hex by algorithm: "MD5", "SHA-256", "SHA-512-256"."""
 
     @property

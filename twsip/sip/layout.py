@@ -28,7 +28,6 @@ MOST_LINES: Final = 128
 _PLACES: Final = bytes(range(PLACED + MOST_LINES - 1, PLACED - 1, -1))
 _MULTIPLE: Final = bytes(range(FIRST_SINGLE))
 _REPLACED: Final = (ROUTE, MAX_FORWARDS, MAX_BREADTH)
-_CREDENTIALS: Final = (AUTHORIZATION, PROXY_AUTHORIZATION)
 _ASSERTING: Final = (P_ASSERTED_IDENTITY, P_PREFERRED_IDENTITY, REMOTE_PARTY_ID)
 
 
@@ -37,10 +36,10 @@ class Layout:
     """The headers of a message in their order, as numbers (names.py); at most 128 lines.
 
     `ids` has one byte a line, `first` one byte a header number: the place of its first line plus PLACED.  `vias` are
-    the places of the Vias, `replaced` those of the lines that a proxy writes anew and `credentials` those that it may
-    have to take out.  `asserts` says that an identity is claimed besides From, `twice` that a header that may stand only
-    once stands twice.  `via` (the topmost), `from_`, `to`, `call_id`, `cseq`, `max_forwards` and `length` are places,
-    below 0 when the header is not there.
+    the places of the Vias, `replaced` those of the lines that a proxy writes anew, `credentials` those that it may have
+    to take out, Authorization first.  `routed` says that there is a Route, `asserts` that an identity is claimed besides
+    From, `twice` that a header that may stand only once stands twice.  `via` (the topmost), `from_`, `to`, `call_id`,
+    `cseq`, `max_forwards` and `length` are places, below 0 when the header is not there.
     """
 
     __slots__ = (
@@ -54,6 +53,7 @@ class Layout:
         "length",
         "max_forwards",
         "replaced",
+        "routed",
         "to",
         "twice",
         "via",
@@ -66,7 +66,7 @@ class Layout:
         self.first = bytes.maketrans(ids[::-1], _PLACES[MOST_LINES - len(ids) :])
         self.vias = places(ids, (VIA,))
         self.replaced = places(ids, _REPLACED)
-        self.credentials = places(ids, _CREDENTIALS)
+        self.credentials = places(ids, (AUTHORIZATION,)) + places(ids, (PROXY_AUTHORIZATION,))
         self.via = self.first[VIA] - PLACED
         self.from_ = self.first[FROM] - PLACED
         self.to = self.first[TO] - PLACED
@@ -74,6 +74,7 @@ class Layout:
         self.cseq = self.first[CSEQ] - PLACED
         self.max_forwards = self.first[MAX_FORWARDS] - PLACED
         self.length = self.first[CONTENT_LENGTH] - PLACED
+        self.routed = ROUTE in ids
         self.asserts = bool(places(ids, _ASSERTING))
         single = ids.translate(None, _MULTIPLE)
         self.twice = len(single) != len(set(single))

@@ -51,9 +51,13 @@ class Message:
 
     def values(self, header: int) -> list[bytes]:
         """The values of all lines of this header in order, stripped; comma lists are not split."""
-        if self.layout.first[header] < PLACED:
+        ids = self.layout.ids
+        at = self.layout.first[header] - PLACED
+        if at < 0:
             return []
-        return [self.field_values[at] for at in places(self.layout.ids, (header,))]
+        if header in ids[at + 1 :]:
+            return [self.field_values[at] for at in places(ids, (header,))]
+        return [self.field_values[at]]
 
     def has(self, header: int) -> bool:
         """Whether the header is there at all."""

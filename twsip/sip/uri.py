@@ -10,9 +10,12 @@ PARAMETER: Final = letters(b"-_.!~*'()[]/:&+$%0123456789ABCDEFGHIJKLMNOPQRSTUVWX
 HEADER: Final = letters(b"-_.!~*'()[]/?:+$%=&0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 SCHEME: Final = letters(b"+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 TEL: Final = letters(b"+-.()*#0123456789ABCDEFabcdef")
+_SEMICOLON: Final = 0x3B
 _QUAD: Final = letters(b"0123456789.")
 LONGEST: Final = 2048
 KEPT: Final = 4096
+UNUSUAL: Final = 24
+"""A last parameter of more bytes than this is not expected to come again."""
 
 # Two URIs that differ in one of these are different even if only one has it (section 19.1.4).
 _ALWAYS_COMPARED: Final = ("user", "ttl", "method", "maddr", "transport")
@@ -160,12 +163,41 @@ def parse_uri(raw: bytes) -> Uri | None:
     """The URI in these bytes, or None if they are not one (RFC 3261 section 25.1; at most 2048 bytes)."""
     uri = _kept.get(raw)
     if uri is None:
+        cut = raw.rfind(b";")
+        if cut > 0 and len(raw) - cut > UNUSUAL and len(raw) <= LONGEST:
+            # A long last parameter is another one each time, as the mark in our own Record-Route is.
+            uri = _parse_apart(raw, cut)
+            if uri is not None:
+                return uri
         uri = _parse(raw)
         if uri is not None and len(raw) <= 256:
             if len(_kept) >= KEPT:
                 _kept.clear()
             _kept[raw] = uri
     return uri
+
+
+def _parse_apart(raw: bytes, cut: int) -> Uri | None:
+    """A SIP URI whose part before the last parameter may be known already; None when it is not that simple."""
+    last = raw[cut + 1 :]
+    name_raw, _, value_raw = last.partition(b"=")
+    # An @ behind it would make it a piece of the user part, a ? would begin the headers; neither is in these letters.
+    if not value_raw or not name_raw.isalnum() or not value_raw.isalnum() or raw[cut - 1] == _SEMICOLON:
+        return None
+    head = _kept.get(raw[:cut])
+    if head is None:
+        head = _parse(raw[:cut])
+        if head is None or cut > 256:
+            return None
+        if len(_kept) >= KEPT:
+            _kept.clear()
+        _kept[raw[:cut]] = head
+    name = name_raw.decode().lower()
+    if not head.is_sip or head.headers or name in head.params:
+        return None
+    params = dict(head.params)
+    params[name] = value_raw.decode()
+    return Uri(raw.decode(), head.scheme, head.user, head.password, head.host, head.port, params, "")
 
 
 def _parse(raw: bytes) -> Uri | None:

@@ -19,18 +19,30 @@ def pack(bindings: tuple[Binding, ...]) -> str:
 
 
 def _pack(binding: Binding) -> str:
-    expires = binding.expires
-    changed = binding.changed
-    whole = int(expires)
-    since = int(changed)
-    packed = (
-        f"{whole if whole == expires else expires!r}\n{binding.contact}\n{binding.call_id}\n{binding.cseq}\n"
-        f"{since if since == changed else changed!r}\n{'' if binding.q == 1.0 else repr(binding.q)}\n{binding.received}\n"
-        f"{binding.path}\n{binding.instance}\n{binding.reg_id or ''}\n{binding.user_agent}"
+    q = binding.q
+    fields = (
+        _seconds(binding.expires),
+        binding.contact,
+        binding.call_id,
+        str(binding.cseq),
+        _seconds(binding.changed),
+        "" if q == 1.0 else repr(q),
+        binding.received,
+        binding.path,
+        binding.instance,
+        str(binding.reg_id) if binding.reg_id else "",
+        binding.user_agent,
     )
+    packed = "\n".join(fields)
     if packed.count("\n") != MOST_FIELDS or "\r" in packed:
         raise ValueError(f"a line end stands in {binding!r}")
     return packed
+
+
+def _seconds(value: float) -> str:
+    """As short as it can be written: nearly all are whole."""
+    whole = int(value)
+    return str(whole) if whole == value else repr(value)
 
 
 def unpack(packed: str, now: float) -> tuple[Binding, ...]:

@@ -19,7 +19,7 @@ from .stream import LINGER, Home, StreamFlow, World
 from .tls import ClientSide, ServerSide, Wrapped
 from .turns import Bound, Receiver, Turns
 from .udp import UDPPort
-from .udpflow import UDPFlow
+from .udpflow import MOST_FLOWS, UDPFlow
 from .wire import Dial, Door
 from .words import MOST_CONNECTIONS, TLS, UDP, Listener, Stream
 
@@ -56,6 +56,7 @@ class Transports:
         self._doors: list[Any] = []
         self._numbers = itertools.count(1)
         self._flows: dict[str, StreamFlow] = {}
+        self._by_id: dict[str, UDPFlow] = {}
         self._opened: dict[Key, StreamFlow] = {}
         self._peers: dict[tuple[str, str, int], StreamFlow] = {}
         self._client: ClientSide | None = None
@@ -180,13 +181,19 @@ class Transports:
         if not flow_id.startswith("UDP "):
             flow = self._flows.get(flow_id)
             return flow if flow is not None and flow.alive else None
+        kept = self._by_id.get(flow_id)
+        if kept is not None and kept.alive:
+            return kept
         words = flow_id.split(" ")
         if len(words) != 6 or not is_literal(words[1]):
             return None
         number = decimal(words[2].encode("ascii", "replace"), 65535)
         for port in self._udp:
             if words[4:] == [port.host, str(port.port)] and number > 0 and (":" in words[1]) == port.word.ipv6:
-                return port.flow_to(words[1], number)
+                if len(self._by_id) >= MOST_FLOWS:
+                    self._by_id.clear()
+                self._by_id[flow_id] = found = port.flow_to(words[1], number)
+                return found
         return None
 
     def _udp_to(self, host: str, port: int) -> UDPFlow:

@@ -69,6 +69,8 @@ class UDPPort:
         self.queue: list[tuple[bytes, Key]] = []
         self._waiting: list[tuple[bytes, Key]] = []
         self._sent_by: dict[str, SentBy] = {}
+        self.always: SentBy | None = None
+        """What Via and Record-Route say of us to everybody; None when it depends on the peer."""
         self._news = News(turns, reactor)
         self._bad_news = False
         self._socket = bound
@@ -76,6 +78,8 @@ class UDPPort:
         self._local = local
         self._now = now
         self._wild = word.host in WILDCARDS
+        if self.advertise or not self._wild:
+            self.always = self.sent_by(word.host)
         self._full = Bound(f"datagrams waiting on {word}", MOST_WAITING, "the newest are dropped", tell, now)
         bound.setblocking(False)
         way = way or fastest()

@@ -19,7 +19,7 @@ LONGEST: Final = 65507
 class UDPFlow:
     """One socket of ours and one address out there."""
 
-    __slots__ = ("_key", "_port", "address", "host", "port", "source")
+    __slots__ = ("_id", "_key", "_port", "address", "host", "port", "source")
 
     transport: ClassVar[str] = "UDP"
     reliable: ClassVar[bool] = False
@@ -33,11 +33,14 @@ class UDPFlow:
         self.host: str = address[0]
         self.port: int = address[1]
         self.source = Source(self.host, self.port)
+        self._id = ""
 
     @property
     def id(self) -> str:
         """The name of this flow: the same for the same two addresses, across restarts too."""
-        return f"UDP {self.host} {self.port} via {self._port.host} {self._port.port}"
+        if not self._id:
+            self._id = f"UDP {self.host} {self.port} via {self._port.host} {self._port.port}"
+        return self._id
 
     @property
     def alive(self) -> bool:
@@ -67,7 +70,8 @@ class UDPFlow:
     @property
     def sent_by(self) -> SentBy:
         """What our Via and Record-Route say."""
-        return self._port.sent_by(self.host)
+        port = self._port
+        return port.always or port.sent_by(self.host)
 
     def send(self, data: bytes) -> None:
         """Send one datagram when the turn ends; raises TransportFailed if it is too long or the socket is closed."""

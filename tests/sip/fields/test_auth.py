@@ -177,3 +177,33 @@ def test_a_nonce_count_is_only_what_is_called_so() -> None:
             found = parse_credentials(text.encode())
             assert isinstance(found, DigestCredentials), found
             assert (found.nc_text, found.nc, found.cnonce) == (count.encode(), int(count, 16), b"xnc=0000000a")
+
+
+BEFORE = b'Digest username="a", realm="r", nonce="n", uri="sip:r", response="0f", '
+
+
+@pytest.mark.parametrize(
+    ("tail", "nc", "cnonce"),
+    [
+        (b'algorithm=MD5, cnonce="c", qop=auth, nc="00000001"', 1, b"c"),
+        (b'cnonce="c", qop=auth,\tnc="00000001"', 1, b"c"),
+        (b'cnonce="c", qop=auth,  nc="0000000a", opaque="x"', 10, b"c"),
+        (b'cnonce="c", qop=auth, nc=000000012', -1, b""),
+        (b'cnonce="c", qop=auth, nc=00000001;x', -1, b""),
+        (b'cnonce="c", qop=auth, nc=00000001 x', -1, b""),
+        (b'cnonce="c", qop=auth, nc=', -1, b""),
+        (b'cnonce="c", nc=', -1, b""),
+        (b'cnonce="c", qop=auth, opaque= nc=00000005, NC=00000007', 7, b"c"),
+        (b'cnonce="c", qop=auth, foo= nc=00000005, NC=00000007', 7, b"c"),
+        (b'opaque="o", cnonce= nc=12345678, qop=auth, NC=00000001', 1, b"nc=12345678"),
+        (b'cnonce="c", qop=auth, nc=00000005, NC=00000007', -1, b""),
+    ],
+)
+def test_counts_are_read_as_they_stand_first_and_again(tail: bytes, nc: int, cnonce: bytes) -> None:
+    for _ in range(2):
+        found = parse_credentials(BEFORE + tail)
+        if nc < 0:
+            assert isinstance(found, str)
+        else:
+            assert isinstance(found, DigestCredentials), found
+            assert (found.nc, int(found.nc_text, 16), found.cnonce) == (nc, nc, cnonce)

@@ -4,7 +4,7 @@ import pytest
 
 from twsip.sip.message import Request
 from twsip.sip.parser import parse
-from twsip.sip.proxy.loops import fingerprint, is_loop
+from twsip.sip.proxy.loops import Fingerprints, is_loop
 from twsip.sip.uri import Uri, parse_uri
 
 
@@ -33,11 +33,11 @@ def target(text: str = "sip:bob@example.org") -> Uri:
 
 
 def test_the_same_journey_gives_the_same_digits() -> None:
-    mark = fingerprint(request(), target())
+    mark = Fingerprints().of(request(), target())
     assert len(mark) == 16
-    assert mark == fingerprint(request("x.example.net;branch=z9hG4bKother"), target())
+    assert mark == Fingerprints().of(request("x.example.net;branch=z9hG4bKother"), target())
     # RFC 5393 section 4.2.2: not the method, or ACK and CANCEL would differ from their INVITE
-    assert mark == fingerprint(request(method="ACK"), target())
+    assert mark == Fingerprints().of(request(method="ACK"), target())
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_the_same_journey_gives_the_same_digits() -> None:
     ],
 )
 def test_another_journey_gives_others(other: Request) -> None:
-    assert fingerprint(other, target()) != fingerprint(request(), target())
-    assert fingerprint(request(route="<sip:p1;lr>"), target()) != fingerprint(request(route="<sip:p2;lr>"), target())
+    assert Fingerprints().of(other, target()) != Fingerprints().of(request(), target())
+    assert Fingerprints().of(request(route="<sip:p1;lr>"), target()) != Fingerprints().of(request(route="<sip:p2;lr>"), target())
 
 
 def test_another_target_or_another_site_gives_others() -> None:
-    assert fingerprint(request(), target()) != fingerprint(request(), target("sip:carol@example.org"))
-    assert fingerprint(request(), target(), b"ours") != fingerprint(request(), target(), b"theirs")
+    assert Fingerprints().of(request(), target()) != Fingerprints().of(request(), target("sip:carol@example.org"))
+    assert Fingerprints(b"ours").of(request(), target()) != Fingerprints(b"theirs").of(request(), target())
 
 
 OURS = "192.0.2.1;branch=z9hG4bK0123L"
@@ -78,10 +78,10 @@ OURS = "192.0.2.1;branch=z9hG4bK0123L"
     ],
 )
 def test_loops(vias: tuple[str, ...], loop: bool) -> None:
-    mark = fingerprint(request(), target())
+    mark = Fingerprints().of(request(), target())
     assert is_loop(request(*[via.replace("{mark}", mark.decode()) for via in vias]), mark) is loop
 
 
 def test_many_vias_on_one_line() -> None:
-    mark = fingerprint(request(), target())
+    mark = Fingerprints().of(request(), target())
     assert is_loop(request(f"x.example.net, SIP/2.0/UDP {OURS}{mark.decode()}"), mark)

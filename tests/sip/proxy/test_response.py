@@ -1,7 +1,7 @@
 """The response context (RFC 3261 section 16.7): told as a table of what the branches said and what went upstream."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twsip.sip import names
@@ -222,6 +222,7 @@ EVENTS = st.lists(
 
 
 @given(st.booleans(), EVENTS, st.integers(0, 3), st.booleans())
+@example(True, [(0, 0), (1, 0), (2, 0), (0, 180)], 1, False)  # a ring of a branch that had failed
 def test_at_most_one_answer_that_is_no_2xx_to_an_invite(
     invite: bool, events: list[tuple[int, int]], groups: int, cancelled: bool
 ) -> None:

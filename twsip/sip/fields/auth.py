@@ -3,15 +3,12 @@
 from collections.abc import Collection
 from typing import Final, final
 
-from ..abnf import HEX, close_quote, is_token, only, split_list, unquote
+from ..abnf import HEX, is_token, only, unquote
+from .authparams import Found, collect
 
 MOST_HEADERS: Final = 8
 """So many Authorization and Proxy-Authorization headers together may one request have."""
 LONGEST: Final = 4096
-KEPT: Final = 4096
-_BACKSLASH: Final = 0x5C
-_COMMA: Final = 0x2C
-MOST_PARAMETERS: Final = 32
 LONGEST_USERNAME: Final = 256
 LONGEST_REALM: Final = 256
 LONGEST_NONCE: Final = 512
@@ -19,6 +16,7 @@ LONGEST_URI: Final = 2048
 LONGEST_CNONCE: Final = 512
 LONGEST_RESPONSE: Final = 128
 
+_BACKSLASH: Final = 0x5C
 OTHER_SCHEME: Final = "another scheme than Digest"
 """What `parse_credentials` says of a header that is not for us; every other text means malformed."""
 
@@ -74,183 +72,6 @@ _ALGORITHMS: Final[dict[bytes, str]] = {
     b"sha-512-256": "SHA-512-256",
     b"sha-512-256-sess": "SHA-512-256-sess",
 }
-_NAMES: Final = ("username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "opaque", "qop", "nc")
-
-
-def _spellings(ends: str) -> dict[bytes, int]:
-    known: dict[bytes, int] = {}
-    for at, name in enumerate(_NAMES):
-        for before in ("", " ", ",", ", "):
-            known[(before + name + ends).encode()] = at
-    return known
-
-
-# The usual spellings of a name, alone and as it stands before an opening quote: one look-up recognises it.
-_KNOWN: Final[dict[bytes, int]] = _spellings("")
-_OPENING: Final[dict[bytes, int]] = _spellings("=")
-_STRANGE: Final = -1
-_NC: Final = _NAMES.index("nc")
-
-_NO_TOKEN: Final = "a parameter's name is no token"  # noqa: S105
-_NO_VALUE: Final = "a parameter has no value"
-_TWICE: Final = "a parameter stands twice"
-_MALFORMED: Final = "a parameter's value is malformed"
-
-
-@final
-class _Found:
-    """The parameters met so far: the known ones by their place in _NAMES, of others only the names."""
-
-    __slots__ = ("others", "values")
-
-    def __init__(self) -> None:
-        self.values: list[bytes | None] = [None, None, None, None, None, None, None, None, None, None]
-        self.others: set[bytes] = set()
-
-    def take(self, spelled: bytes, value: bytes) -> str:
-        """Keep one parameter; "" or what is wrong with it."""
-        at = _KNOWN.get(spelled, _STRANGE)
-        if at < 0:
-            name = spelled.strip(b" \t").lower()
-            if not is_token(name):
-                return _NO_TOKEN
-            at = _KNOWN.get(name, _STRANGE)
-            if at < 0:
-                if name in self.others or len(self.others) >= MOST_PARAMETERS:
-                    return _TWICE if name in self.others else "too many parameters"
-                self.others.add(name)
-                return ""
-        if self.values[at] is not None:
-            return _TWICE
-        self.values[at] = value
-        return ""
-
-    def plain(self, text: bytes) -> str:
-        """Parameters without quotes, comma-separated."""
-        for part in text.split(b","):
-            spelled, equals, value = part.partition(b"=")
-            if not equals:
-                if spelled.strip(b" \t"):
-                    return _NO_VALUE
-                continue
-            if not value.isalnum():
-                value = value.strip(b" \t")
-                if not value or b'"' in value or b" " in value or b"\t" in value:
-                    return _MALFORMED
-            wrong = self.take(spelled, value)
-            if wrong:
-                return wrong
-        return ""
-
-
-# What stands outside the quotes is nearly always the same but for the nonce count, so what it says is kept without that:
-# the parameters in it, and whose quote opens behind it.
-_Outside = tuple[tuple[tuple[int, bytes], ...], int]
-_between: dict[bytes, _Outside] = {}
-_behind: dict[bytes, _Outside] = {}
-_NO_COUNT: Final = b"00000000"
-_BEFORE: Final = b", \t"
-
-
-def _collect(rest: bytes, found: _Found) -> str:
-    """Read all parameters; "" or what is wrong.  Without backslashes every second piece between quotes is quoted."""
-    if _BACKSLASH in rest:
-        return _collect_escaped(rest, found)
-    pieces = rest.split(b'"')
-    last = len(pieces) - 1
-    if last % 2:
-        return "a quoted string does not close"
-    values = found.values
-    at = 0
-    while at < last:
-        outside = pieces[at]
-        place = _OPENING.get(outside, _STRANGE)
-        if place >= 0 and (at == 0 or outside[0] == _COMMA):
-            if values[place] is not None:
-                return _TWICE
-            values[place] = pieces[at + 1]
-        else:
-            wrong = _outside(outside, at, pieces[at + 1], found)
-            if wrong:
-                return wrong
-        at += 2
-    return _outside(pieces[last], at, None, found) if pieces[last] else ""
-
-
-def _outside(text: bytes, at: int, quoted: bytes | None, found: _Found) -> str:
-    """What stands outside the quotes, in front of the quoted text or (None) behind the last one."""
-    count = b""
-    start = text.find(b"nc=")
-    if start > 0 and text[start - 1] in _BEFORE and only(text[start + 3 : start + 11], HEX):
-        # "00000001" and "0000002a" are no reason to read all the rest again.
-        count = text[start + 3 : start + 11]
-        text = text[: start + 3] + _NO_COUNT + text[start + 11 :]
-    kept = _behind if quoted is None else _between
-    known = kept.get(text) if at else None
-    if known is None:
-        # What follows a closing quote begins with a comma, or is nothing but white space.
-        if at and text[:1] != b"," and text.strip(b" \t")[:1] not in (b"", b","):
-            return _MALFORMED
-        opens = _STRANGE
-        before = text
-        alone = _Found()
-        if quoted is not None:
-            before, comma, name = text.rpartition(b",")
-            if at and not comma:
-                return _MALFORMED
-            # White space may stand after the comma, around the equals sign, and nowhere else.
-            name = name.rstrip(b" \t")
-            if name[-1:] != b"=":
-                return _MALFORMED
-            opens = _KNOWN.get(name[:-1].strip(b" \t").lower(), _STRANGE)
-            if opens < 0:
-                wrong = alone.take(name[:-1], quoted)
-                if wrong:
-                    return wrong
-        wrong = alone.plain(before)
-        if wrong:
-            return wrong
-        for name in alone.others:
-            wrong = found.take(name, b"")
-            if wrong:
-                return wrong
-        known = (tuple([(where, value) for where, value in enumerate(alone.values) if value is not None]), opens)
-        if at and len(text) <= 64 and not alone.others:
-            if len(kept) >= KEPT:
-                kept.clear()
-            kept[text] = known
-    values = found.values
-    for where, value in known[0]:
-        if values[where] is not None:
-            return _TWICE
-        values[where] = count if count and where == _NC else value
-    if known[1] >= 0:
-        if values[known[1]] is not None:
-            return _TWICE
-        values[known[1]] = quoted
-    return ""
-
-
-def _collect_escaped(rest: bytes, found: _Found) -> str:
-    for part in split_list(rest):
-        spelled, equals, value = part.partition(b"=")
-        if not equals:
-            if spelled:
-                return _NO_VALUE
-            continue
-        value = value.strip(b" \t")
-        if value[:1] == b'"':
-            if close_quote(value, 0) != len(value) - 1:
-                return "a quoted string does not close"
-            value = value[1:-1]
-        elif b'"' in value or b" " in value or b"\t" in value or not value:
-            return _MALFORMED
-        wrong = found.take(spelled, value)
-        if wrong:
-            return wrong
-    return ""
-
-
 def _unescaped(text: bytes, longest: int) -> str | None:
     """The text that these bytes between quotes mean; None when they are too many or not UTF-8."""
     if len(text) > longest:
@@ -274,8 +95,8 @@ def parse_credentials(value: bytes) -> DigestCredentials | str:
             return OTHER_SCHEME
     if len(value) > LONGEST:
         return "the header is too long"
-    found = _Found()
-    wrong = _collect(value[7:], found)
+    found = Found()
+    wrong = collect(value[7:], found)
     if wrong:
         return wrong
     username_raw, realm_raw, nonce, uri, response, algorithm_raw, cnonce, opaque, qop_raw, nc_text = found.values

@@ -82,8 +82,8 @@ def printed(
             text = forwarding.routes[0].uri.text
             del routes[0]
         lines.append(b"Route: " + b", ".join(routes))
-    lines.append(b"Max-Forwards: %d" % forwarding.max_forwards)
-    lines.append(b"Max-Breadth: %d" % breadth)
+    lines.append(b"Max-Forwards: " + str(forwarding.max_forwards).encode())
+    lines.append(b"Max-Breadth: " + str(breadth).encode())
     lines.append(forwarding.rest)
     return forwarding.method + b" " + text.encode() + b" SIP/2.0\r\n" + b"\r\n".join(lines)
 

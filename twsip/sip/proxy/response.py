@@ -77,8 +77,8 @@ class ResponseContext:
         status = response.status
         if status < 200:
             # §16.7 step 5: 100 stays here; others go on until a final one went.  RFC 4320 section 4.1: to a request
-            # that is not an INVITE nobody sends them.
-            if status == 100 or self.done or not self.invite:
+            # that is not an INVITE nobody sends them.  A branch that failed has nothing more to say.
+            if status == 100 or self.done or not self.invite or branch not in self.pending:
                 return []
             return [Effect(Step.FORWARD, branch, status, upstream(response))]
         known = branch in self.pending

@@ -31,7 +31,7 @@ def preprocess(request: Request, is_ours: Callable[[Uri], bool]) -> Routed | Non
 
     None when a Route is malformed (400).
     """
-    if not request.has(names.ROUTE):
+    if not request.layout.routed:
         return Routed(request.uri, [], 0, None)
     routes = request.addresses(names.ROUTE)
     if routes is None:

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, NEVER, Act, Input, State, Table, Timers
+from .words import DEFAULT_TIMERS, NEVER, Act, Input, Machine, State, Table, Timers
 
 # A provisional response silences A and B: in PROCEEDING they have no row.  How long the phone may ring is then for the
 # user to bound (a proxy's Timer C), and a broken connection is not yet the end: the answer may come by another (§18.2.2).
@@ -29,7 +29,6 @@ FIGURE_5: Final[Table] = {
 # fmt: on
 
 _CALLING: Final = State.CALLING
-_TERMINATED: Final = State.TERMINATED
 _START_A: Final = Act.START_A
 _START_B: Final = Act.START_B
 _START_D: Final = Act.START_D
@@ -37,29 +36,17 @@ _START_M: Final = Act.START_M
 
 
 @final
-class InviteClient:
+class InviteClient(Machine):
     """One INVITE that we send, to one destination.  Its first input is START; the ACK of a 2xx is the user's."""
 
-    __slots__ = ("_interval", "_reliable", "_timers", "state")
+    __slots__ = ()
 
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
-        self.state: State = _CALLING
+        self.figure = FIGURE_5
+        self.state = _CALLING
         self._reliable = reliable
         self._timers = timers
         self._interval = timers.t1
-
-    @property
-    def ended(self) -> bool:
-        """Whether the transaction is over and may be forgotten."""
-        return self.state is _TERMINATED
-
-    def on(self, event: Input) -> tuple[Act, ...]:
-        """Take one event; return what must be done, in order.  An event with no row is ignored."""
-        row = FIGURE_5.get((self.state, event))
-        if row is None:
-            return ()
-        self.state = row[0]
-        return row[1]
 
     def delay(self, act: Act) -> float:
         """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all.

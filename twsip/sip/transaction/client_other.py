@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, NEVER, Act, Input, State, Table, Timers
+from .words import DEFAULT_TIMERS, NEVER, Act, Input, Machine, State, Table, Timers
 
 # A provisional response slows E down to T2 but stops neither E nor F: only INVITE may be answered late.
 
@@ -26,36 +26,23 @@ FIGURE_6: Final[Table] = {
 
 _TRYING: Final = State.TRYING
 _PROCEEDING: Final = State.PROCEEDING
-_TERMINATED: Final = State.TERMINATED
 _START_E: Final = Act.START_E
 _START_F: Final = Act.START_F
 _START_K: Final = Act.START_K
 
 
 @final
-class OtherClient:
+class OtherClient(Machine):
     """One request that we send, neither INVITE nor ACK, to one destination.  Its first input is START."""
 
-    __slots__ = ("_interval", "_reliable", "_timers", "state")
+    __slots__ = ()
 
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
-        self.state: State = _TRYING
+        self.figure = FIGURE_6
+        self.state = _TRYING
         self._reliable = reliable
         self._timers = timers
         self._interval = timers.t1
-
-    @property
-    def ended(self) -> bool:
-        """Whether the transaction is over and may be forgotten."""
-        return self.state is _TERMINATED
-
-    def on(self, event: Input) -> tuple[Act, ...]:
-        """Take one event; return what must be done, in order.  An event with no row is ignored."""
-        row = FIGURE_6.get((self.state, event))
-        if row is None:
-            return ()
-        self.state = row[0]
-        return row[1]
 
     def delay(self, act: Act) -> float:
         """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all.

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, NEVER, Act, Input, State, Table, Timers
+from .words import DEFAULT_TIMERS, NEVER, Act, Input, Machine, State, Table, Timers
 
 # A transport error ends nothing here (RFC 6026): the user hears of it, and the transaction stays to absorb the INVITE's
 # repeats, so that they cannot pass for new calls.  Timer H or L, or the user's answer, brings it to its end.
@@ -30,7 +30,6 @@ FIGURE_7: Final[Table] = {
 # fmt: on
 
 _PROCEEDING: Final = State.PROCEEDING
-_TERMINATED: Final = State.TERMINATED
 _START_G: Final = Act.START_G
 _START_H: Final = Act.START_H
 _START_I: Final = Act.START_I
@@ -38,29 +37,17 @@ _START_L: Final = Act.START_L
 
 
 @final
-class InviteServer:
+class InviteServer(Machine):
     """One received INVITE and our answers to it.  The 100 within 200 ms is the user's to send."""
 
-    __slots__ = ("_interval", "_reliable", "_timers", "state")
+    __slots__ = ()
 
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
-        self.state: State = _PROCEEDING
+        self.figure = FIGURE_7
+        self.state = _PROCEEDING
         self._reliable = reliable
         self._timers = timers
         self._interval = timers.t1
-
-    @property
-    def ended(self) -> bool:
-        """Whether the transaction is over and may be forgotten."""
-        return self.state is _TERMINATED
-
-    def on(self, event: Input) -> tuple[Act, ...]:
-        """Take one event; return what must be done, in order.  An event with no row is ignored."""
-        row = FIGURE_7.get((self.state, event))
-        if row is None:
-            return ()
-        self.state = row[0]
-        return row[1]
 
     def delay(self, act: Act) -> float:
         """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all.

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, NEVER, Act, Input, State, Table, Timers
+from .words import DEFAULT_TIMERS, NEVER, Act, Input, Machine, State, Table, Timers
 
 # RFC 6026 amends only the INVITE machines: here a transport error still ends the transaction.
 # A proxy without an answer sends no 408 (RFC 4320): the engine then drops the transaction, which is no input of ours.
@@ -24,33 +24,21 @@ FIGURE_8: Final[Table] = {
 # fmt: on
 
 _TRYING: Final = State.TRYING
-_TERMINATED: Final = State.TERMINATED
 _START_J: Final = Act.START_J
 
 
 @final
-class OtherServer:
+class OtherServer(Machine):
     """One received request, neither INVITE nor ACK, and our answer to it."""
 
-    __slots__ = ("_reliable", "_timers", "state")
+    __slots__ = ()
 
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
-        self.state: State = _TRYING
+        self.figure = FIGURE_8
+        self.state = _TRYING
         self._reliable = reliable
         self._timers = timers
-
-    @property
-    def ended(self) -> bool:
-        """Whether the transaction is over and may be forgotten."""
-        return self.state is _TERMINATED
-
-    def on(self, event: Input) -> tuple[Act, ...]:
-        """Take one event; return what must be done, in order.  An event with no row is ignored."""
-        row = FIGURE_8.get((self.state, event))
-        if row is None:
-            return ()
-        self.state = row[0]
-        return row[1]
+        self._interval = 0.0
 
     def delay(self, act: Act) -> float:
         """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all."""

@@ -110,6 +110,7 @@ _SEND_FINAL: Final = Input.SEND_FINAL
 _RECV_1XX: Final = Input.RECV_1XX
 _RECV_2XX: Final = Input.RECV_2XX
 _RECV_FINAL: Final = Input.RECV_FINAL
+_TERMINATED: Final = State.TERMINATED
 
 
 @final
@@ -136,6 +137,38 @@ class Timers:
 
 
 DEFAULT_TIMERS: Final = Timers()
+
+
+class Machine:
+    """What the four figures have in common: where it is, and a table that says how it goes on.
+
+    Each figure sets all of it when it is made: a call of this class's own constructor would cost as much again.
+    """
+
+    __slots__ = ("_interval", "_reliable", "_timers", "figure", "state")
+
+    figure: Table
+    state: State
+    _interval: float
+    _reliable: bool
+    _timers: Timers
+
+    @property
+    def ended(self) -> bool:
+        """Whether the transaction is over and may be forgotten."""
+        return self.state is _TERMINATED
+
+    def on(self, event: Input) -> tuple[Act, ...]:
+        """Take one event; return what must be done, in order.  An event with no row is ignored."""
+        row = self.figure.get((self.state, event))
+        if row is None:
+            return ()
+        self.state = row[0]
+        return row[1]
+
+    def delay(self, act: Act) -> float:
+        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all."""
+        return NEVER
 
 
 def server_input(status: int, invite: bool) -> Input:
