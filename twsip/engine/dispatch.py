@@ -172,7 +172,7 @@ class Engine:
             return
         transaction.respond(200, reply(request, 200, "", tag))
         if invite.user is not None:
-            invite.user.cancelled()
+            invite.user.given_up()
 
     def is_ours(self, uri: Uri) -> bool:
         """Whether a URI names this site: a domain or address of ours, and no port or one we listen on."""
@@ -209,7 +209,7 @@ class Engine:
                 self.tell(LimitReached("server transactions", self.table.most, "new requests get 503"))
             self.send(flow, request, reply(request, 503, "", self.tag_for(request), b"Retry-After: 5\r\n"))
             return None
-        transaction = ServerTransaction(self, key, self._way_back(flow, request), request, self.timers)
+        transaction = ServerTransaction(self, key, self._way_back(flow, request), request)
         self.table.servers[key] = transaction
         return transaction
 

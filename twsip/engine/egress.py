@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
+from ..api.context import RequestContext
 from ..api.errors import TransportFailed
 from ..api.events import DestinationFailed, Refused
 from ..api.facts import Destination, Target
-from ..api.verdict import Reply
+from ..api.verdict import Reply, Verdict
 from ..sip.build import cancel_for
 from ..sip.message import Response
 from ..sip.proxy.forward import Forwarding
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 TIMER_C: Final = 181.0
 WHICH_C: Final = 100
 WHICH_CANCELLED: Final = 101
+_NOWHERE: Final[Iterator[Destination]] = iter(())
 BIGGEST_DATAGRAM: Final = 1300
 """Bytes; a longer request goes by TCP (RFC 3261 section 18.1.1: within 200 bytes of the path MTU, or 1300)."""
 
@@ -36,13 +38,13 @@ class Branch:
         "cancel_wanted",
         "destination",
         "destinations",
-        "flow",
+        "due",
+        "looking",
         "number",
         "provisional",
         "relaying",
         "slot",
         "target",
-        "timers",
         "transaction",
         "which",
     )
@@ -51,13 +53,17 @@ class Branch:
         self.relaying = relaying
         self.number = number
         self.target = target
-        self.destinations: Iterator[Destination] | AsyncIterator[Destination] = iter(())
+        self.destinations: Iterator[Destination] = _NOWHERE
+        """What is left to be tried, all of it known."""
+        self.looking: AsyncIterator[Destination] | None = None
+        """Where more may come from, once those are tried."""
         self.destination: Destination | None = None
         self.transaction: ClientTransaction | None = None
         self.provisional = False
         self.cancel_wanted = False
         self.which = 0
         self.slot = 0
+        self.due = 0
 
     def start(self) -> None:
         """Find out where to go, and go."""
@@ -66,39 +72,44 @@ class Branch:
         if target.flow_id:
             flow = engine.transports.flow_by_id(target.flow_id)
             if flow is not None:
-                self.destinations = iter((Destination(flow.transport, flow.host, flow.port),))
-                self.next(flow)
+                if not self._try(Destination(flow.transport, flow.host, flow.port), flow):
+                    self.next()
                 return
             if not target.flow_id.startswith(("UDP", f"{target.flow_id[:3]} {target.uri.host.strip('[]')} ")):
                 # The connection it registered over is gone, and its Contact is not where it came from: nothing reaches it.
                 self._over(480, "the connection of the binding is gone")
                 return
-        found = engine.resolver.locate(hop(self.relaying.forwarding, target))
+        forwarding = self.relaying.forwarding
+        assert forwarding is not None
+        found = engine.resolver.locate(hop(forwarding, target))
         if type(found) is tuple or isinstance(found, Sequence):
             self.destinations = iter(found)
-            self.next()
         else:
-            self.destinations = found
-            engine.waiting.run(self._next_later())
+            self.looking = found
+        self.next()
 
-    def next(self, flow: Any = None) -> None:
+    def next(self) -> None:
         """Try the next destination; the branch is over when none is left."""
-        destinations = self.destinations
-        if not isinstance(destinations, Iterator):
-            self.relaying.engine.waiting.run(self._next_later())
+        if self._try_known():
             return
-        for destination in destinations:
-            if self._try(destination, flow):
-                return
-            flow = None
-        self._over(0, "no destination is left")
+        if self.looking is not None:
+            self.relaying.engine.waiting.run(self._next_later(self.looking))
+        else:
+            self._over(0, "no destination is left")
 
-    async def _next_later(self) -> None:
-        destinations = self.destinations
-        assert not isinstance(destinations, Iterator)
+    def _try_known(self) -> bool:
+        """Try what is known, one after the other; an attempt may put another one in front."""
+        while True:
+            destination = next(self.destinations, None)
+            if destination is None:
+                return False
+            if self._try(destination, None):
+                return True
+
+    async def _next_later(self, looking: AsyncIterator[Destination]) -> None:
         try:
-            async for destination in destinations:
-                if self.cancel_wanted or self._try(destination, None):
+            async for destination in looking:
+                if self.cancel_wanted or self._try(destination, None) or self._try_known():
                     if self.cancel_wanted and self.transaction is None:
                         self._over(487, "cancelled")
                     return
@@ -110,23 +121,12 @@ class Branch:
         """Send to this destination; False when it is filtered or cannot be sent to."""
         relaying = self.relaying
         engine = relaying.engine
-        refused = engine.destinations.allow(relaying.context, destination)
+        context = relaying.context
+        if context is None:
+            return False
+        refused = engine.destinations.allow(context, destination)
         if refused is not None:
-            name, verdict = refused
-            relaying.filtered = True
-            status = verdict.status if isinstance(verdict, Reply) else 473
-            engine.tell(
-                Refused(
-                    check=name,
-                    verdict=repr(verdict),
-                    status=status,
-                    why=f"{destination.transport} {destination.host} {destination.port}",
-                    source=relaying.context.flow.host,
-                    transport=relaying.context.flow.transport,
-                    method=relaying.context.method,
-                    call_id=relaying.context.request.call_id.decode("utf-8", "replace"),
-                )
-            )
+            self._refused(context, destination, *refused)
             return False
         try:
             if flow is None:
@@ -134,7 +134,7 @@ class Branch:
             data, key = relaying.message(self.target, flow)
             if len(data) > BIGGEST_DATAGRAM and not flow.reliable and self._may_grow(destination):
                 # §18.1.1: by TCP first; when that cannot be opened the same datagram goes by UDP after all.
-                self.destinations = _before(destination, self.destinations)
+                self.destinations = iter((destination, *self.destinations))
                 destination = Destination("TCP", destination.host, destination.port, destination.server_name)
                 flow = engine.transports.flow_to(destination)
                 data, key = relaying.message(self.target, flow)
@@ -143,7 +143,7 @@ class Branch:
             return False
         self.destination = destination
         invite = relaying.invite
-        transaction = ClientTransaction(engine, key, flow, invite, self, engine.timers)
+        transaction = ClientTransaction(engine, key, flow, invite, self)
         self.transaction = transaction
         engine.table.add_client(transaction)
         self.provisional = False
@@ -151,6 +151,21 @@ class Branch:
             self._timer(WHICH_C, TIMER_C)
         transaction.start(data)
         return True
+
+    def _refused(self, context: RequestContext, destination: Destination, name: str, verdict: Verdict) -> None:
+        self.relaying.blocked = True
+        self.relaying.engine.tell(
+            Refused(
+                check=name,
+                verdict=repr(verdict),
+                status=verdict.status if isinstance(verdict, Reply) else 473,
+                why=f"{destination.transport} {destination.host} {destination.port}",
+                source=context.flow.host,
+                transport=context.flow.transport,
+                method=context.method,
+                call_id=context.request.call_id.decode("utf-8", "replace"),
+            )
+        )
 
     def _may_grow(self, destination: Destination) -> bool:
         """Whether TCP is worth a try: not after it failed here, and not to a client behind a NAT."""
@@ -161,10 +176,15 @@ class Branch:
 
     def _timer(self, which: int, delay: float) -> None:
         wheel = self.relaying.engine.wheel
+        slot = wheel.slot_in(delay)
+        self.due = slot
         if self.which:
+            if self.which == which and self.slot <= slot:
+                return  # when it runs out before its time it goes on
             wheel.stop(self, self.which, self.slot)
         self.which = which
-        self.slot = wheel.start(self, which, delay)
+        self.slot = slot
+        wheel.put(self, which, slot)
 
     def _stop_timer(self) -> None:
         if self.which:
@@ -173,6 +193,10 @@ class Branch:
 
     def timer(self, which: int) -> None:
         """Timer C, or the wait for the answer to an INVITE that we cancelled (§16.8, §9.1)."""
+        if self.due > self.slot:
+            self.slot = self.due
+            self.relaying.engine.wheel.put(self, which, self.slot)
+            return
         self.which = 0
         if which == WHICH_C and self.provisional:
             self.cancel()
@@ -187,11 +211,12 @@ class Branch:
     def responded(self, response: Response) -> None:
         """The client transaction hands a response up."""
         status = response.status
+        relaying = self.relaying
         if len(response.layout.vias) < 2:
             # §16.7 step 3: without the Via of whoever asked us it cannot be passed on.
             if status >= 200:
                 self._stop_timer()
-                self.relaying.run(self.relaying.answers.failed(self.number, 502))
+                relaying.run(relaying.failed(self.number, 502))
             return
         if status < 200:
             first = not self.provisional
@@ -199,20 +224,19 @@ class Branch:
             if self.cancel_wanted:
                 if first:
                     self._send_cancel()
-            elif self.relaying.invite and status > 100:
+            elif relaying.invite and status > 100:
                 self._timer(WHICH_C, TIMER_C)
         else:
             self._stop_timer()
             if status == 503 and not self.cancel_wanted and self.destination is not None:
                 # RFC 3263 §4.3: a 503 is a reason to try the next address; the last one's 503 counts as an answer.
-                self.relaying.spare = response
+                relaying.spare = response
                 self._failed("503")
-                self.transaction = (
-                    None  # it is over: a CANCEL that comes while the next address is looked up is not its business
-                )
+                # It is over: a CANCEL that comes while the next address is looked up is not its business.
+                self.transaction = None
                 self.next()
                 return
-        self.relaying.run(self.relaying.answers.answered(self.number, response))
+        relaying.run(relaying.answered(self.number, response))
 
     def gave_up(self, timed_out: bool, why: str) -> None:
         """The client transaction ended without an answer: the next destination, if there is one."""
@@ -237,11 +261,11 @@ class Branch:
         spare = relaying.spare
         if not status and spare is not None:
             relaying.spare = None
-            relaying.run(relaying.answers.answered(self.number, spare))
+            relaying.run(relaying.answered(self.number, spare))
             return
         if not status:
-            status = 473 if relaying.filtered else relaying.last_status
-        relaying.run(relaying.answers.failed(self.number, status))
+            status = 473 if relaying.blocked else relaying.last_status
+        relaying.run(relaying.failed(self.number, status))
 
     def cancel(self) -> None:
         """Stop this branch: CANCEL now, or as soon as a provisional response allows it (§9.1)."""
@@ -253,34 +277,11 @@ class Branch:
 
     def _send_cancel(self) -> None:
         transaction = self.transaction
-        if transaction is None or not transaction.sent:
+        if transaction is None or not transaction.open:
             return
         engine = self.relaying.engine
         key = transaction.key[: -len("INVITE")] + b"CANCEL"
-        cancel = ClientTransaction(engine, key, transaction.flow, False, None, engine.timers)
+        cancel = ClientTransaction(engine, key, transaction.flow, False, None)
         engine.table.add_client(cancel)
         self._timer(WHICH_CANCELLED, engine.timers.t1_64)
-        cancel.start(cancel_for(transaction.sent))
-
-
-def _before(first: Destination, rest: Iterator[Destination] | AsyncIterator[Destination]) -> Any:
-    return iter((first, *rest)) if isinstance(rest, Iterator) else _Before(first, rest)
-
-
-@final
-class _Before:
-    """One destination, then those that a resolver is still looking for."""
-
-    def __init__(self, first: Destination, rest: AsyncIterator[Destination]) -> None:
-        self._first: Destination | None = first
-        self._rest = rest
-
-    def __aiter__(self) -> "_Before":
-        return self
-
-    async def __anext__(self) -> Destination:
-        first = self._first
-        if first is None:
-            return await anext(self._rest)
-        self._first = None
-        return first
+        cancel.start(cancel_for(transaction.kept))

@@ -140,7 +140,7 @@ class Undecided:
         self.context = context
         self.transaction = transaction
 
-    def cancelled(self) -> None:
+    def given_up(self) -> None:
         """The caller gave up: say so at once; what is decided later is not done."""
         self.transaction.abandoned = True
         self.engine.outcome.answer(self.context, self.transaction, 487)

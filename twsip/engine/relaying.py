@@ -14,22 +14,24 @@ from .transactions import ServerTransaction
 if TYPE_CHECKING:
     from .dispatch import Engine
 
+_FORWARD: Final = Step.FORWARD
+_CANCEL: Final = Step.CANCEL
+_NEXT: Final = Step.NEXT
+_ANSWER: Final = Step.ANSWER
 _DIALOGS: Final = ("INVITE", "SUBSCRIBE", "REFER", "NOTIFY", "UPDATE")
 
 
 @final
-class Relaying:
+class Relaying(ResponseContext):
     """One forwarded request: the transaction user between a server transaction and its branches."""
 
     __slots__ = (
-        "answers",
+        "blocked",
         "branches",
         "context",
         "engine",
-        "filtered",
         "forwarding",
         "groups",
-        "invite",
         "last_status",
         "loop_mark",
         "record_route",
@@ -47,85 +49,88 @@ class Relaying:
         relay: Relay,
         loop_mark: bytes,
     ) -> None:
+        super().__init__(transaction.invite)
         self.engine = engine
-        self.context = context
+        self.context: RequestContext | None = context
+        """The request; None when nothing more can come of it."""
         self.transaction = transaction
-        self.forwarding = forwarding
+        self.forwarding: Forwarding | None = forwarding
         self.loop_mark = loop_mark
-        self.invite = transaction.invite
-        self.record_route = relay.record_route and context.method in _DIALOGS and not context.request.in_dialog
-        self.filtered = False
+        self.record_route = relay.record_route and context.request.method in _DIALOGS and not context.request.in_dialog
+        self.blocked = False
+        """Whether a destination check refused one."""
         self.last_status = 500
         self.spare: Response | None = None
         self.branches: list[Branch] = []
-        self.answers = ResponseContext(self.invite)
-        self.groups: list[tuple[Target, ...]] = []
         targets = relay.targets
         self.share = forwarding.breadth
-        if len(targets) == 1:
-            self.groups.append(targets)
-        else:
-            for q in sorted({target.q for target in targets}, reverse=True):
-                self.groups.append(tuple([target for target in targets if target.q == q]))
+        self.groups: list[tuple[Target, ...]] = [targets]
+        if len(targets) > 1:
+            self.groups = [
+                tuple([target for target in targets if target.q == q])
+                for q in sorted({target.q for target in targets}, reverse=True)
+            ]
             self.share = max(1, forwarding.breadth // max([len(group) for group in self.groups]))
-        self.answers.groups_left = len(self.groups)
+        self.groups_left = len(self.groups)
 
     def begin(self) -> None:
-        """Start the first group; a provisional 100 for an INVITE keeps the caller from repeating it."""
+        """Start the first group."""
         self.transaction.user = self
-        self.answers.groups_left -= 1
+        self.groups_left -= 1
         self._start_group()
 
     def _start_group(self) -> None:
-        if self.answers.cancelled:
+        if self.cancelled:
             # Between the decision to go on and this moment the caller gave up.
-            self.run(self.answers.failed(-1, 487))
+            self.run(self.failed(-1, 487))
             return
         # §RFC 5393: as many at once as Max-Breadth leaves; the rest of the group follows as a group of its own.
         group = self.groups.pop(0)
-        most = self.forwarding.breadth
+        most = self.share if self.forwarding is None else self.forwarding.breadth
         if len(group) > most:
             self.groups.insert(0, group[most:])
-            self.answers.groups_left += 1
+            self.groups_left += 1
             group = group[:most]
-        answers = self.answers
-        fresh = []
+        first = len(self.branches)
         for target in group:
-            branch = Branch(self, len(self.branches), target)
-            self.branches.append(branch)
-            answers.started(branch.number)
-            fresh.append(branch)
-        for branch in fresh:
+            self.branches.append(Branch(self, len(self.branches), target))
+            self.started(len(self.branches) - 1)
+        for branch in self.branches[first:]:
             branch.start()
 
     def message(self, target: Target, flow: Any) -> tuple[bytes, bytes]:
         """The bytes for this target over this flow, and the key of their client transaction."""
-        engine = self.engine
+        engine, forwarding, context = self.engine, self.forwarding, self.context
+        assert forwarding is not None and context is not None
         branch = engine.new_branch(self.loop_mark)
         via = flow.sent_by.via + branch
-        records = engine.record_routes(self.context, flow) if self.record_route else []
-        data = printed(self.forwarding, target.uri, target.route, via, records, self.share)
-        return data, branch + b" " + self.forwarding.method
+        records = engine.record_routes(context, flow) if self.record_route else []
+        data = printed(forwarding, target.uri, target.route, via, records, self.share)
+        return data, branch + b" " + forwarding.method
 
     def run(self, effects: list[Effect]) -> None:
         """Carry out what the response context asks for."""
         for effect in effects:
             step = effect.step
-            if step is Step.FORWARD:
+            if step is _FORWARD:
                 self.transaction.respond(effect.status, effect.data)
-            elif step is Step.CANCEL:
+            elif step is _CANCEL:
                 self.branches[effect.branch].cancel()
-            elif step is Step.NEXT:
+            elif step is _NEXT:
                 # Not from inside: a hundred groups that all fail at once would be a hundred calls deep.
                 self.engine.later(self._start_group)
-            elif step is Step.ANSWER:
+            elif step is _ANSWER:
+                assert self.context is not None
                 self.engine.outcome.answer(self.context, self.transaction, effect.status)
             else:
                 self.transaction.end()
-        if self.answers.done and not self.answers.pending:
+        if self.over and self.branches:
             # Branches know us: if we went on knowing them, only the garbage collector could tell that all is over.
             self.branches = []
+            # A 2xx may come again for half a minute and needs no more than the way back: the request itself may go.
+            self.context = None
+            self.forwarding = None
 
-    def cancelled(self) -> None:
+    def given_up(self) -> None:
         """The caller sent CANCEL."""
-        self.run(self.answers.cancel())
+        self.run(self.cancel())

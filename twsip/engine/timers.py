@@ -36,19 +36,27 @@ class Wheel:
         self._call: Any = None
         self._call_slot = 0
 
+    def slot_in(self, delay: float) -> int:
+        """The slot in which a timer of so many seconds runs out when it is started now."""
+        return int((self._clock.seconds() + delay) / TICK + 0.999999)
+
     def start(self, owner: Fires, which: int, delay: float) -> int:
         """Let the owner's timer `which` run out in so many seconds; returns the slot, for `stop`."""
-        slot = int((self._clock.seconds() + delay) / TICK + 0.999999)
+        slot = self.slot_in(delay)
+        self.put(owner, which, slot)
+        return slot
+
+    def put(self, owner: Fires, which: int, slot: int) -> None:
+        """Let the owner's timer `which` run out in this slot, or at once if it is past."""
+        bit = _BITS[which]
         timers = self._slots.get(slot)
         if timers is None:
-            self._slots[slot] = {owner: _BITS[which]}
+            self._slots[slot] = {owner: bit}
             heappush(self._due, slot)
             if self._call is None or slot < self._call_slot:
                 self._arm()
-        else:
-            have = timers.get(owner, 0)
-            timers[owner] = have | _BITS[which] if have else _BITS[which]
-        return slot
+        elif timers.setdefault(owner, bit) is not bit:
+            timers[owner] |= bit
 
     def stop(self, owner: Fires, which: int, slot: int) -> None:
         """Forget that timer if it is still there."""

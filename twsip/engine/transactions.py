@@ -6,11 +6,11 @@ from ..api.context import Flow
 from ..api.errors import TransportFailed
 from ..sip.build import ack_for
 from ..sip.message import Request, Response
-from ..sip.transaction.client_invite import InviteClient
-from ..sip.transaction.client_other import OtherClient
-from ..sip.transaction.server_invite import InviteServer
-from ..sip.transaction.server_other import OtherServer
-from ..sip.transaction.words import Act, Input, Machine, State, Timers, client_input, server_input, timer_input
+from ..sip.transaction.client_invite import FIGURE_5
+from ..sip.transaction.client_other import FIGURE_6
+from ..sip.transaction.server_invite import FIGURE_7
+from ..sip.transaction.server_other import FIGURE_8
+from ..sip.transaction.words import Act, Input, Machine, State, client_input, server_input
 
 if TYPE_CHECKING:
     from .dispatch import Engine
@@ -20,19 +20,27 @@ _RESEND: Final = Act.RESEND
 _SEND_ACK: Final = Act.SEND_ACK
 _TO_USER: Final = Act.TO_USER
 _TIMEOUT: Final = Act.TIMEOUT
-_START: Final = int(Act.START_A)
+_FAIL: Final = Act.FAIL
+_START_K: Final = Act.START_K
+_START: Final = Input.START
 _REQUEST: Final = Input.REQUEST
 _ACK: Final = Input.ACK
 _TRANSPORT_ERROR: Final = Input.TRANSPORT_ERROR
+_CALLING: Final = State.CALLING
+_TRYING: Final = State.TRYING
+_PROCEEDING: Final = State.PROCEEDING
 _COMPLETED: Final = State.COMPLETED
+_ACCEPTED: Final = State.ACCEPTED
 _TERMINATED: Final = State.TERMINATED
-_TIMER_INPUTS: Final = tuple(Input)
+_INPUTS: Final = tuple(Input)
+_FIRES: Final = int(Input.TIMER_A) - int(Act.START_A)
+"""The timers stand in the same order among acts and inputs, so far apart."""
 
 
 class ServerUser(Protocol):
     """Whoever answers a server transaction and wants to know when the caller gives up."""
 
-    def cancelled(self) -> None:
+    def given_up(self) -> None:
         """A CANCEL came for it."""
 
 
@@ -46,73 +54,100 @@ class ClientUser(Protocol):
         """No final response will come: it timed out, or the transport failed."""
 
 
-class Transaction:
-    """What both sides share: a machine, the flow, the message kept for repeats, and the running timers."""
+class Transaction(Machine):
+    """A machine with the flow, the message kept for repeats, and the running timers.  There are many of us: every byte counts.
 
-    __slots__ = ("engine", "flow", "kept", "key", "machine", "running")
+    A timer is one number, slot * 32 + which.  The one that runs out first is in the wheel; the other one, if there are two (E
+    and F), waits behind it: most requests are answered before either.
+    """
 
-    machine: Machine
+    __slots__ = ("behind", "engine", "first", "flow", "invite", "kept", "key")
 
-    def __init__(self, engine: "Engine", key: bytes, flow: Flow) -> None:
-        self.engine = engine
-        self.key = key
-        self.flow = flow
-        self.kept = b""
-        self.running: tuple[int, ...] = ()
-        """The running timers, at most two, each as one number: slot * 32 + which.  There are many of us: every byte counts."""
+    engine: "Engine"
+    key: bytes
+    flow: Flow
+    invite: bool
+    kept: bytes
+    first: int
+    behind: int
 
     def feed(self, event: Input, data: bytes = b"", response: Response | None = None) -> bool:
         """Give the machine one input and carry out what it asks; True when the message was handed to the user."""
+        row = self.figure.get((self.state, event))
+        if row is None:
+            return False
         handed = False
-        machine = self.machine
-        before = machine.state
-        acts = machine.on(event)
-        if self.running and machine.state is not before and machine.state >= _COMPLETED:
-            # What ran out in the state before means nothing in this one: do not wait 32 s to find that out.
-            self.stop_timers()
+        state, acts = row
+        if state is not self.state:
+            self.state = state
+            if self.first and (state >= _COMPLETED or self.invite):
+                # What ran out in the state before means nothing in this one: do not wait 32 s to find that out.
+                self.stop_timers()
         for act in acts:
-            if act >= _START:
-                self._start(act)
-            elif act is _SEND:
+            if act is _SEND:
                 self.kept = data
-                handed = self._send(data) or handed
-            elif act is _RESEND:
-                if self.kept:
-                    self._send(self.kept)
+                self._send(data)
             elif act is _TO_USER:
                 handed = True
                 if response is not None:
                     self.to_user(response)
+            elif act is _RESEND:
+                if self.kept:
+                    self._send(self.kept)
             elif act is _SEND_ACK:
                 assert response is not None
                 self.kept = ack_for(self.kept, response)
                 self._send(self.kept)
-            else:
+            elif act is _TIMEOUT or act is _FAIL:
                 self.lost(act is _TIMEOUT)
-        if machine.state is _TERMINATED:
+            else:
+                self._start(act)
+        if self.state is _TERMINATED:
             self.end()
         return handed
 
-    def _send(self, data: bytes) -> bool:
+    def _send(self, data: bytes) -> None:
         try:
             self.flow.send(data)
         except TransportFailed:
             # After the rows of this input are done, not inside them: a machine is never entered twice.
             self.engine.later(self.transport_failed)
-        return False
 
     def _start(self, act: Act) -> None:
-        delay = self.machine.delay(act)
+        if act is _START_K:
+            # Nothing is kept of it that could be asked for once more: its repeats would end here (§17.1.2.2), and
+            # responses that belong to nobody end just so.
+            self.state = _TERMINATED
+            return
+        delay = self.delay(act)
         if delay > 0.0:
-            which = int(timer_input(act))
-            self.running += (self.engine.wheel.start(self, which, delay) << 5 | which,)
+            which = act + _FIRES
+            self._wait(self.engine.wheel.slot_in(delay) << 5 | which)
         elif delay == 0.0:
-            self.feed(timer_input(act))
+            self.feed(_INPUTS[act + _FIRES])
+
+    def _wait(self, timer: int) -> None:
+        """Let this timer run, or the one that waits behind if that is due before."""
+        first = self.first
+        if first:
+            if timer >= first:
+                self.behind = timer
+                return
+            self.engine.wheel.stop(self, first & 31, first >> 5)
+            self.behind = first
+        elif 0 < self.behind < timer:
+            timer, self.behind = self.behind, timer
+        self.first = timer
+        self.engine.wheel.put(self, timer & 31, timer >> 5)
 
     def timer(self, which: int) -> None:
-        """One of its timers has run out."""
-        self.running = tuple([one for one in self.running if one & 31 != which])
-        self.feed(_TIMER_INPUTS[which])
+        """The first of its timers has run out."""
+        self.first = 0
+        self.feed(_INPUTS[which])
+        if self.behind and not self.first:
+            behind = self.behind
+            self.behind = 0
+            self._wait(behind)
 
     def transport_failed(self) -> None:
         """The flow cannot carry its messages."""
@@ -120,9 +155,11 @@ class Transaction:
 
     def stop_timers(self) -> None:
         """Leave nothing in the wheel."""
-        for one in self.running:
-            self.engine.wheel.stop(self, one & 31, one >> 5)
-        self.running = ()
+        first = self.first
+        if first:
+            self.engine.wheel.stop(self, first & 31, first >> 5)
+            self.first = 0
+        self.behind = 0
 
     def to_user(self, response: Response) -> None:
         """The machine hands a response up."""
@@ -132,22 +169,37 @@ class Transaction:
 
     def end(self) -> None:
         """The machine is at its end: leave the table and the wheel."""
-        self.stop_timers()
 
 
 @final
 class ServerTransaction(Transaction):
     """A request that somebody sent us: repeats of it get the same answer, and CANCEL finds its user."""
 
-    __slots__ = ("abandoned", "invite", "user")
+    __slots__ = ("abandoned", "user")
 
-    def __init__(self, engine: "Engine", key: bytes, flow: Flow, request: Request, timers: Timers) -> None:
-        super().__init__(engine, key, flow)
-        self.invite = request.method == "INVITE"
+    def __init__(self, engine: "Engine", key: bytes, flow: Flow, request: Request) -> None:
+        # Set here and not by super(): one call less for every transaction.
+        self.engine = engine
+        self.key = key
+        self.flow = flow
+        self.kept = b""
+        self.first = 0
+        self.behind = 0
+        self._reliable = flow.reliable
+        timers = engine.timers
+        self._timers = timers
+        self._interval = timers.t1
         self.user: ServerUser | None = None
         self.abandoned = False
         """Cancelled before anything was decided: 487 went out, and whatever is decided later is not done."""
-        self.machine = InviteServer(flow.reliable, timers) if self.invite else OtherServer(flow.reliable, timers)
+        if request.method == "INVITE":
+            self.invite = True
+            self.figure = FIGURE_7
+            self.state = _PROCEEDING
+        else:
+            self.invite = False
+            self.figure = FIGURE_8
+            self.state = _TRYING
 
     def respond(self, status: int, data: bytes) -> None:
         """Send a response through the machine."""
@@ -155,6 +207,9 @@ class ServerTransaction(Transaction):
         if status >= 200:
             # From here on it only repeats itself: what it was made from need not wait for the last timer.
             self.user = None
+            if self.state is _ACCEPTED:
+                # And a 2xx to an INVITE is repeated by whoever gave it (RFC 6026 section 7.1).
+                self.kept = b""
 
     def again(self) -> None:
         """The request came once more."""
@@ -169,6 +224,7 @@ class ServerTransaction(Transaction):
         self.engine.count("server_transactions_lost")
 
     def end(self) -> None:
+        """Leave the table and the wheel."""
         self.stop_timers()
         self.user = None
         self.engine.table.servers.pop(self.key, None)
@@ -176,42 +232,65 @@ class ServerTransaction(Transaction):
 
 @final
 class ClientTransaction(Transaction):
-    """A request that we sent."""
+    """A request that we sent; `kept` is what was sent, later the ACK of its refusal."""
 
-    __slots__ = ("invite", "sent", "user")
+    __slots__ = ("user",)
 
-    def __init__(
-        self, engine: "Engine", key: bytes, flow: Flow, invite: bool, user: ClientUser | None, timers: Timers
-    ) -> None:
-        super().__init__(engine, key, flow)
+    def __init__(self, engine: "Engine", key: bytes, flow: Flow, invite: bool, user: ClientUser | None) -> None:
+        self.engine = engine
+        self.key = key
+        self.flow = flow
         self.invite = invite
         self.user = user
-        self.sent = b""
-        self.machine = InviteClient(flow.reliable, timers) if invite else OtherClient(flow.reliable, timers)
+        self.kept = b""
+        self.first = 0
+        self.behind = 0
+        self._reliable = flow.reliable
+        timers = engine.timers
+        self._timers = timers
+        self._interval = timers.t1
+        if invite:
+            self.figure = FIGURE_5
+            self.state = _CALLING
+        else:
+            self.figure = FIGURE_6
+            self.state = _TRYING
+
+    @property
+    def open(self) -> bool:
+        """Whether no final response came yet."""
+        return self.state < _COMPLETED
 
     def start(self, data: bytes) -> None:
         """Send the request."""
-        self.sent = data
-        self.feed(Input.START, data)
+        self.feed(_START, data)
 
     def received(self, response: Response) -> None:
         """A response with our branch came from where the request went."""
-        self.feed(client_input(response.status, self.invite), b"", response)
-        if response.status >= 300 or (response.status >= 200 and not self.invite):
-            self.user = None
-            self.sent = b""
+        status = response.status
+        self.feed(client_input(status, self.invite), b"", response)
+        if status >= 200:
+            if self.state is _ACCEPTED:
+                # Its 2xx may come again and goes on each time; the request is sent no more.
+                self.kept = b""
+            else:
+                self.user = None
 
     def to_user(self, response: Response) -> None:
-        if self.user is not None:
-            self.user.responded(response)
+        """Hand it to whoever sent the request."""
+        user = self.user
+        if user is not None:
+            user.responded(response)
 
     def lost(self, timed_out: bool) -> None:
+        """Tell whoever sent the request."""
         user = self.user
         if user is not None:
             self.engine.later(lambda: user.gave_up(timed_out, "no answer" if timed_out else "transport error"))
 
     def end(self) -> None:
+        """Leave the table and the wheel."""
         self.stop_timers()
         self.engine.table.client_ended(self)
         self.user = None
-        self.sent = b""
+        self.kept = b""

@@ -57,6 +57,21 @@ def test_only_the_repeating_timers_may_be_never_and_only_on_a_stream(machine, fi
                 assert (one.delay(act) == NEVER) is (reliable and repeats)
 
 
+@pytest.mark.parametrize(
+    ("figure", "timers"), [(FIGURE_5, "ABDM"), (FIGURE_6, "EFK"), (FIGURE_7, "GHIL"), (FIGURE_8, "J")]
+)
+def test_a_figure_starts_its_own_timers_and_no_others(figure, timers):
+    started = {act for _, acts in figure.values() for act in acts if act.name.startswith("START_")}
+    assert {act.name[-1] for act in started} == set(timers)
+    assert {timer_input(act).name[-1] for act in started} == set(timers)
+
+
+def test_what_starts_no_timer_has_no_delay():
+    for act in (Act.SEND, Act.RESEND, Act.SEND_ACK, Act.TO_USER, Act.TIMEOUT, Act.FAIL):
+        assert InviteClient(reliable=False).delay(act) == NEVER
+        assert OtherServer(reliable=True).delay(act) == NEVER
+
+
 @every_machine
 def test_every_state_of_a_figure_can_be_reached_and_left_towards_the_end(machine, figure, first):
     after = {}

@@ -1,6 +1,6 @@
 import pytest
 
-from twsip.sip.transaction import FIGURE_8, NEVER, Act, Input, OtherServer, State, Timers
+from twsip.sip.transaction import FIGURE_8, Input, OtherServer, State, Timers
 
 # Figure 8, read from the drawing and the text; "." is ignored.
 GRID = """
@@ -89,7 +89,3 @@ def test_own_timer_values(line):
     request.feed(Input.SEND_FINAL)
     request.run()
     assert request.when("END") == [16.0]
-
-
-def test_timers_of_other_machines_are_never_started():
-    assert OtherServer(reliable=False).delay(Act.START_K) == NEVER

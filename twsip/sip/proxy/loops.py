@@ -16,15 +16,15 @@ class Fingerprints:
     """Sixteen hex digits over everything that decides where a request goes (RFC 5393 section 4.2.2).
 
     The same digits again in a Via of ours mean a loop; other digits mean a spiral, which is allowed.
-    The key (64 bytes at most) is the site's own: another twsip on the way, which sees the same request, must not write
+    The key (32 bytes at most) is the site's own: another twsip on the way, which sees the same request, must not write
     the same digits.
     """
 
     __slots__ = ("_keyed",)
 
     def __init__(self, key: bytes = b"") -> None:
-        # A copy of one that has its key costs half of a new one.
-        self._keyed = blake2b(digest_size=8, key=key)
+        # As salt and person it costs no block of its own, as a key it would; a copy costs half of a new one.
+        self._keyed = blake2b(digest_size=8, salt=key[:16], person=key[16:32])
 
     def of(self, request: Request, uri: Uri) -> bytes:
         """The digits of this request on its way to this URI."""

@@ -24,6 +24,9 @@ class Step(IntEnum):
     """Give up without an answer: RFC 4320 forbids a 408 to a request that is not an INVITE."""
 
 
+_FORWARD: Final = Step.FORWARD
+
+
 @final
 class Effect:
     """One thing that a response context asks for; which of the fields count is the step's to say."""
@@ -45,7 +48,6 @@ _TELLING: Final = (401, 407, 415, 420, 484)
 _CHALLENGES: Final = (401, 407)
 
 
-@final
 class ResponseContext:
     """One forwarded request: what its branches said so far, and what that means.
 
@@ -53,11 +55,12 @@ class ResponseContext:
     are to be carried out; none of them calls back.
     """
 
-    __slots__ = ("all_503", "best", "cancelled", "challenges", "done", "filtered", "groups_left", "invite", "pending")
+    __slots__ = ("_owing", "all_503", "best", "cancelled", "challenges", "done", "filtered", "groups_left", "invite")
 
     def __init__(self, invite: bool) -> None:
         self.invite = invite
-        self.pending: set[int] = set()
+        self._owing = 0
+        """One bit for each branch that still owes an answer."""
         self.groups_left = 0
         self.done = False
         """Whether a final response went upstream; of later ones only a 2xx to an INVITE still goes."""
@@ -68,9 +71,19 @@ class ResponseContext:
         """473 when a destination was refused, 408, 500 or 503 for what we found ourselves; 0 when nothing was."""
         self.all_503 = True
 
+    @property
+    def pending(self) -> list[int]:
+        """The branches that still owe an answer, in their order."""
+        return [branch for branch in range(self._owing.bit_length()) if self._owing >> branch & 1]
+
+    @property
+    def over(self) -> bool:
+        """Whether a final response went upstream and no branch owes one any more."""
+        return self.done and not self._owing
+
     def started(self, branch: int) -> None:
         """A branch was sent and owes an answer."""
-        self.pending.add(branch)
+        self._owing |= 1 << branch
 
     def answered(self, branch: int, response: Response) -> list[Effect]:
         """A branch answered (§16.7 steps 4 to 10)."""
@@ -78,11 +91,10 @@ class ResponseContext:
         if status < 200:
             # §16.7 step 5: 100 stays here; others go on until a final one went.  RFC 4320 section 4.1: to a request
             # that is not an INVITE nobody sends them.  A branch that failed has nothing more to say.
-            if status == 100 or self.done or not self.invite or branch not in self.pending:
+            if status == 100 or self.done or not self.invite or not self._owing >> branch & 1:
                 return []
-            return [Effect(Step.FORWARD, branch, status, upstream(response))]
-        known = branch in self.pending
-        self.pending.discard(branch)
+            return [Effect(_FORWARD, branch, status, upstream(response))]
+        known = self._settled(branch)
         if status < 300:
             return self._success(branch, response)
         if self.done or not known:
@@ -91,12 +103,12 @@ class ResponseContext:
         if status >= 600:
             # §16.7 step 5: a 6xx ends the search, but the pending branches are waited for.
             self.groups_left = 0
-            return self._cancel_pending() if self.pending else self._settle()
+            return self._cancel_pending() if self._owing else self._settle()
         return self._settle()
 
     def failed(self, branch: int, status: int) -> list[Effect]:
         """A branch ended without an answer: 408 it was silent, 473 filtered, 500 or 503 it could not be sent."""
-        self.pending.discard(branch)
+        self._settled(branch)
         if self.done:
             return []
         if status != 503:
@@ -111,21 +123,29 @@ class ResponseContext:
         self.groups_left = 0
         return self._cancel_pending()
 
+    def _settled(self, branch: int) -> bool:
+        """Whether this branch owed an answer; now it owes none.  A number below 0 is no branch."""
+        bit = 1 << branch if branch >= 0 else 0
+        known = self._owing & bit != 0
+        if known:
+            self._owing ^= bit
+        return known
+
     def _success(self, branch: int, response: Response) -> list[Effect]:
         if self.done and not self.invite:
             return []
         first = not self.done
         self.done = True
         self.groups_left = 0
-        effects = [Effect(Step.FORWARD, branch, response.status, upstream(response))]
-        if first:
+        effects = [Effect(_FORWARD, branch, response.status, upstream(response))]
+        if first and self._owing:
             effects += self._cancel_pending()
         return effects
 
     def _cancel_pending(self) -> list[Effect]:
         if not self.invite:
             return []
-        return [Effect(Step.CANCEL, branch) for branch in sorted(self.pending)]
+        return [Effect(Step.CANCEL, branch) for branch in self.pending]
 
     def _keep(self, response: Response) -> None:
         status = response.status
@@ -142,7 +162,7 @@ class ResponseContext:
             self.best = response
 
     def _settle(self) -> list[Effect]:
-        if self.pending:
+        if self._owing:
             return []
         if self.groups_left and not self.cancelled:
             self.groups_left -= 1
@@ -171,7 +191,7 @@ class ResponseContext:
         if best.status in _CHALLENGES:
             there = set(best.lines)
             data = with_lines(data, [line for line in self.challenges if line not in there])
-        return [Effect(Step.FORWARD, -1, best.status, data)]
+        return [Effect(_FORWARD, -1, best.status, data)]
 
 
 def _rank(status: int) -> tuple[int, int, int]:

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, NEVER, Act, Input, Machine, State, Table, Timers
+from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers
 
 # A provisional response silences A and B: in PROCEEDING they have no row.  How long the phone may ring is then for the
 # user to bound (a proxy's Timer C), and a broken connection is not yet the end: the answer may come by another (§18.2.2).
@@ -29,10 +29,6 @@ FIGURE_5: Final[Table] = {
 # fmt: on
 
 _CALLING: Final = State.CALLING
-_START_A: Final = Act.START_A
-_START_B: Final = Act.START_B
-_START_D: Final = Act.START_D
-_START_M: Final = Act.START_M
 
 
 @final
@@ -47,20 +43,3 @@ class InviteClient(Machine):
         self._reliable = reliable
         self._timers = timers
         self._interval = timers.t1
-
-    def delay(self, act: Act) -> float:
-        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all.
-
-        To be asked once for each START_A: the interval doubles with every asking; timer B is its only bound.
-        """
-        if act is _START_A:
-            if self._reliable:
-                return NEVER
-            interval = self._interval
-            self._interval = 2.0 * interval
-            return interval
-        if act is _START_B or act is _START_M:
-            return self._timers.t1_64
-        if act is _START_D:
-            return 0.0 if self._reliable else self._timers.d
-        return NEVER

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, NEVER, Act, Input, Machine, State, Table, Timers
+from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers
 
 # A provisional response slows E down to T2 but stops neither E nor F: only INVITE may be answered late.
 
@@ -25,10 +25,6 @@ FIGURE_6: Final[Table] = {
 # fmt: on
 
 _TRYING: Final = State.TRYING
-_PROCEEDING: Final = State.PROCEEDING
-_START_E: Final = Act.START_E
-_START_F: Final = Act.START_F
-_START_K: Final = Act.START_K
 
 
 @final
@@ -43,21 +39,3 @@ class OtherClient(Machine):
         self._reliable = reliable
         self._timers = timers
         self._interval = timers.t1
-
-    def delay(self, act: Act) -> float:
-        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all.
-
-        To be asked once for each START_E: the interval doubles with every asking, up to T2; PROCEEDING puts it there.
-        """
-        if act is _START_E:
-            if self._reliable:
-                return NEVER
-            t2 = self._timers.t2
-            interval = t2 if self.state is _PROCEEDING else self._interval
-            self._interval = min(2.0 * interval, t2)
-            return interval
-        if act is _START_F:
-            return self._timers.t1_64
-        if act is _START_K:
-            return 0.0 if self._reliable else self._timers.t4
-        return NEVER

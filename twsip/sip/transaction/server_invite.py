@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, NEVER, Act, Input, Machine, State, Table, Timers
+from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers
 
 # A transport error ends nothing here (RFC 6026): the user hears of it, and the transaction stays to absorb the INVITE's
 # repeats, so that they cannot pass for new calls.  Timer H or L, or the user's answer, brings it to its end.
@@ -30,10 +30,6 @@ FIGURE_7: Final[Table] = {
 # fmt: on
 
 _PROCEEDING: Final = State.PROCEEDING
-_START_G: Final = Act.START_G
-_START_H: Final = Act.START_H
-_START_I: Final = Act.START_I
-_START_L: Final = Act.START_L
 
 
 @final
@@ -48,20 +44,3 @@ class InviteServer(Machine):
         self._reliable = reliable
         self._timers = timers
         self._interval = timers.t1
-
-    def delay(self, act: Act) -> float:
-        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all.
-
-        To be asked once for each START_G: the interval doubles with every asking, up to T2.
-        """
-        if act is _START_G:
-            if self._reliable:
-                return NEVER
-            interval = self._interval
-            self._interval = min(2.0 * interval, self._timers.t2)
-            return interval
-        if act is _START_H or act is _START_L:
-            return self._timers.t1_64
-        if act is _START_I:
-            return 0.0 if self._reliable else self._timers.t4
-        return NEVER

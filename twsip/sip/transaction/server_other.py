@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, NEVER, Act, Input, Machine, State, Table, Timers
+from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers
 
 # RFC 6026 amends only the INVITE machines: here a transport error still ends the transaction.
 # A proxy without an answer sends no 408 (RFC 4320): the engine then drops the transaction, which is no input of ours.
@@ -24,7 +24,6 @@ FIGURE_8: Final[Table] = {
 # fmt: on
 
 _TRYING: Final = State.TRYING
-_START_J: Final = Act.START_J
 
 
 @final
@@ -39,9 +38,3 @@ class OtherServer(Machine):
         self._reliable = reliable
         self._timers = timers
         self._interval = 0.0
-
-    def delay(self, act: Act) -> float:
-        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all."""
-        if act is _START_J:
-            return 0.0 if self._reliable else self._timers.t1_64
-        return NEVER

@@ -110,7 +110,15 @@ _SEND_FINAL: Final = Input.SEND_FINAL
 _RECV_1XX: Final = Input.RECV_1XX
 _RECV_2XX: Final = Input.RECV_2XX
 _RECV_FINAL: Final = Input.RECV_FINAL
+_PROCEEDING: Final = State.PROCEEDING
 _TERMINATED: Final = State.TERMINATED
+_START_A: Final = Act.START_A
+_START_D: Final = Act.START_D
+_START_E: Final = Act.START_E
+_START_G: Final = Act.START_G
+_START_J: Final = Act.START_J
+_WHOLE: Final = (Act.START_F, Act.START_B, Act.START_H, Act.START_L, Act.START_M)
+"""The acts that start a timer of 64 * T1, over a stream too."""
 
 
 @final
@@ -140,7 +148,7 @@ DEFAULT_TIMERS: Final = Timers()
 
 
 class Machine:
-    """What the four figures have in common: where it is, and a table that says how it goes on.
+    """What the four figures have in common: where it is, a table that says how it goes on, and how long its timers are.
 
     Each figure sets all of it when it is made: a call of this class's own constructor would cost as much again.
     """
@@ -167,8 +175,32 @@ class Machine:
         return row[1]
 
     def delay(self, act: Act) -> float:
-        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all."""
-        return NEVER
+        """Seconds until the timer that this act starts; 0.0 is at once, NEVER is not at all (section 17, table 4).
+
+        To be asked once for each START_A, START_E and START_G: their interval doubles with every asking, that of E and G
+        up to T2.  PROCEEDING puts E at T2 (section 17.1.2.2).  A stream repeats nothing and waits for no repeats.
+        """
+        if act is _START_E or act is _START_A or act is _START_G:
+            if self._reliable:
+                return NEVER
+            interval = self._interval
+            if act is _START_A:
+                self._interval = 2.0 * interval
+                return interval
+            t2 = self._timers.t2
+            if act is _START_E and self.state is _PROCEEDING:
+                interval = t2
+            self._interval = min(2.0 * interval, t2)
+            return interval
+        if act in _WHOLE:
+            return self._timers.t1_64
+        if act < _START_A:
+            return NEVER
+        if self._reliable:
+            return 0.0
+        if act is _START_J:
+            return self._timers.t1_64
+        return self._timers.d if act is _START_D else self._timers.t4
 
 
 def server_input(status: int, invite: bool) -> Input:
