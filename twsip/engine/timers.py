@@ -29,6 +29,9 @@ class Wheel:
         self, clock: IReactorTime, after: Callable[[], None], broke: Callable[[str, BaseException], None]
     ) -> None:
         self._clock = clock
+        self._seconds = clock.seconds
+        self._begun = clock.seconds()
+        """Slots are counted from here on: small numbers are quicker than those since 1970."""
         self._after = after
         self._broke = broke
         self._slots: dict[int, dict[Fires, int]] = {}
@@ -38,7 +41,7 @@ class Wheel:
 
     def slot_in(self, delay: float) -> int:
         """The slot in which a timer of so many seconds runs out when it is started now."""
-        return int((self._clock.seconds() + delay) / TICK + 0.999999)
+        return int((self._seconds() - self._begun + delay) / TICK + 0.999999)
 
     def start(self, owner: Fires, which: int, delay: float) -> int:
         """Let the owner's timer `which` run out in so many seconds; returns the slot, for `stop`."""
@@ -71,7 +74,7 @@ class Wheel:
 
     def _arm(self) -> None:
         slot = self._due[0]
-        delay = max(0.0, slot * TICK - self._clock.seconds())
+        delay = max(0.0, self._begun + slot * TICK - self._seconds())
         if self._call is not None and self._call.active():
             self._call.reset(delay)
         else:
@@ -80,7 +83,7 @@ class Wheel:
 
     def _turn(self) -> None:
         self._call = None
-        reached = int(self._clock.seconds() / TICK + 0.000001)
+        reached = int((self._seconds() - self._begun) / TICK + 0.000001)
         while self._due and self._due[0] <= reached:
             # The slot stays where `stop` finds it until it is empty: a timer may stop its neighbour.
             slot = heappop(self._due)

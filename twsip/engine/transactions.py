@@ -1,15 +1,15 @@
 """Live transactions: the cellar's machines, and the carrying out of what they ask (RFC 3261 section 17)."""
 
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from ..api.context import Flow
 from ..api.errors import TransportFailed
 from ..sip.build import ack_for
 from ..sip.message import Request, Response
-from ..sip.transaction.client_invite import FIGURE_5
-from ..sip.transaction.client_other import FIGURE_6
-from ..sip.transaction.server_invite import FIGURE_7
-from ..sip.transaction.server_other import FIGURE_8
+from ..sip.transaction.client_invite import ROWS_5
+from ..sip.transaction.client_other import ROWS_6
+from ..sip.transaction.server_invite import ROWS_7
+from ..sip.transaction.server_other import ROWS_8
 from ..sip.transaction.words import Act, Input, Machine, State, client_input, server_input
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Transaction(Machine):
     and F), waits behind it: most requests are answered before either.
     """
 
-    __slots__ = ("behind", "engine", "first", "flow", "invite", "kept", "key")
+    __slots__ = ("behind", "engine", "first", "flow", "invite", "kept", "key", "user")
 
     engine: "Engine"
     key: bytes
@@ -70,10 +70,12 @@ class Transaction(Machine):
     kept: bytes
     first: int
     behind: int
+    user: Any
+    """Who is to know: a ServerUser or a ClientUser, None when nobody is."""
 
     def feed(self, event: Input, data: bytes = b"", response: Response | None = None) -> bool:
         """Give the machine one input and carry out what it asks; True when the message was handed to the user."""
-        row = self.figure.get((self.state, event))
+        row = self.rows[self.state].get(event)
         if row is None:
             return False
         handed = False
@@ -89,8 +91,9 @@ class Transaction(Machine):
                 self._send(data)
             elif act is _TO_USER:
                 handed = True
-                if response is not None:
-                    self.to_user(response)
+                user = self.user
+                if response is not None and user is not None:
+                    user.responded(response)
             elif act is _RESEND:
                 if self.kept:
                     self._send(self.kept)
@@ -121,8 +124,14 @@ class Transaction(Machine):
             return
         delay = self.delay(act)
         if delay > 0.0:
+            wheel = self.engine.wheel
             which = act + _FIRES
-            self._wait(self.engine.wheel.slot_in(delay) << 5 | which)
+            slot = wheel.slot_in(delay)
+            if self.first or self.behind:
+                self._wait(slot << 5 | which)
+            else:
+                self.first = slot << 5 | which
+                wheel.put(self, which, slot)
         elif delay == 0.0:
             self.feed(_INPUTS[act + _FIRES])
 
@@ -161,9 +170,6 @@ class Transaction(Machine):
             self.first = 0
         self.behind = 0
 
-    def to_user(self, response: Response) -> None:
-        """The machine hands a response up."""
-
     def lost(self, timed_out: bool) -> None:
         """The machine gave up: nobody answered, or the transport failed."""
 
@@ -175,7 +181,7 @@ class Transaction(Machine):
 class ServerTransaction(Transaction):
     """A request that somebody sent us: repeats of it get the same answer, and CANCEL finds its user."""
 
-    __slots__ = ("abandoned", "user")
+    __slots__ = ("abandoned",)
 
     def __init__(self, engine: "Engine", key: bytes, flow: Flow, request: Request) -> None:
         # Set here and not by super(): one call less for every transaction.
@@ -189,16 +195,16 @@ class ServerTransaction(Transaction):
         timers = engine.timers
         self._timers = timers
         self._interval = timers.t1
-        self.user: ServerUser | None = None
+        self.user = None
         self.abandoned = False
         """Cancelled before anything was decided: 487 went out, and whatever is decided later is not done."""
         if request.method == "INVITE":
             self.invite = True
-            self.figure = FIGURE_7
+            self.rows = ROWS_7
             self.state = _PROCEEDING
         else:
             self.invite = False
-            self.figure = FIGURE_8
+            self.rows = ROWS_8
             self.state = _TRYING
 
     def respond(self, status: int, data: bytes) -> None:
@@ -234,7 +240,7 @@ class ServerTransaction(Transaction):
 class ClientTransaction(Transaction):
     """A request that we sent; `kept` is what was sent, later the ACK of its refusal."""
 
-    __slots__ = ("user",)
+    __slots__ = ()
 
     def __init__(self, engine: "Engine", key: bytes, flow: Flow, invite: bool, user: ClientUser | None) -> None:
         self.engine = engine
@@ -250,10 +256,10 @@ class ClientTransaction(Transaction):
         self._timers = timers
         self._interval = timers.t1
         if invite:
-            self.figure = FIGURE_5
+            self.rows = ROWS_5
             self.state = _CALLING
         else:
-            self.figure = FIGURE_6
+            self.rows = ROWS_6
             self.state = _TRYING
 
     @property
@@ -275,12 +281,6 @@ class ClientTransaction(Transaction):
                 self.kept = b""
             else:
                 self.user = None
-
-    def to_user(self, response: Response) -> None:
-        """Hand it to whoever sent the request."""
-        user = self.user
-        if user is not None:
-            user.responded(response)
 
     def lost(self, timed_out: bool) -> None:
         """Tell whoever sent the request."""

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers
+from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers, rows_of
 
 # A provisional response silences A and B: in PROCEEDING they have no row.  How long the phone may ring is then for the
 # user to bound (a proxy's Timer C), and a broken connection is not yet the end: the answer may come by another (§18.2.2).
@@ -27,6 +27,7 @@ FIGURE_5: Final[Table] = {
     (State.ACCEPTED,   Input.TIMER_M):         (State.TERMINATED, ()),
 }
 # fmt: on
+ROWS_5: Final = rows_of(FIGURE_5)
 
 _CALLING: Final = State.CALLING
 
@@ -38,7 +39,7 @@ class InviteClient(Machine):
     __slots__ = ()
 
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
-        self.figure = FIGURE_5
+        self.rows = ROWS_5
         self.state = _CALLING
         self._reliable = reliable
         self._timers = timers

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers
+from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers, rows_of
 
 # A provisional response slows E down to T2 but stops neither E nor F: only INVITE may be answered late.
 
@@ -23,6 +23,7 @@ FIGURE_6: Final[Table] = {
     (State.COMPLETED,  Input.TIMER_K):         (State.TERMINATED, ()),
 }
 # fmt: on
+ROWS_6: Final = rows_of(FIGURE_6)
 
 _TRYING: Final = State.TRYING
 
@@ -34,7 +35,7 @@ class OtherClient(Machine):
     __slots__ = ()
 
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
-        self.figure = FIGURE_6
+        self.rows = ROWS_6
         self.state = _TRYING
         self._reliable = reliable
         self._timers = timers

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers
+from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers, rows_of
 
 # A transport error ends nothing here (RFC 6026): the user hears of it, and the transaction stays to absorb the INVITE's
 # repeats, so that they cannot pass for new calls.  Timer H or L, or the user's answer, brings it to its end.
@@ -28,6 +28,7 @@ FIGURE_7: Final[Table] = {
     (State.ACCEPTED,   Input.TIMER_L):         (State.TERMINATED, ()),
 }
 # fmt: on
+ROWS_7: Final = rows_of(FIGURE_7)
 
 _PROCEEDING: Final = State.PROCEEDING
 
@@ -39,7 +40,7 @@ class InviteServer(Machine):
     __slots__ = ()
 
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
-        self.figure = FIGURE_7
+        self.rows = ROWS_7
         self.state = _PROCEEDING
         self._reliable = reliable
         self._timers = timers

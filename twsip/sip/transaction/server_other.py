@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers
+from .words import DEFAULT_TIMERS, Act, Input, Machine, State, Table, Timers, rows_of
 
 # RFC 6026 amends only the INVITE machines: here a transport error still ends the transaction.
 # A proxy without an answer sends no 408 (RFC 4320): the engine then drops the transaction, which is no input of ours.
@@ -22,6 +22,7 @@ FIGURE_8: Final[Table] = {
     (State.COMPLETED,  Input.TRANSPORT_ERROR): (State.TERMINATED, (Act.FAIL,)),
 }
 # fmt: on
+ROWS_8: Final = rows_of(FIGURE_8)
 
 _TRYING: Final = State.TRYING
 
@@ -33,7 +34,7 @@ class OtherServer(Machine):
     __slots__ = ()
 
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
-        self.figure = FIGURE_8
+        self.rows = ROWS_8
         self.state = _TRYING
         self._reliable = reliable
         self._timers = timers

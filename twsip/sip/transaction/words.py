@@ -81,6 +81,9 @@ class Act(IntEnum):
 
 Row = tuple[State, tuple[Act, ...]]
 Table = dict[tuple[State, Input], Row]
+"""A figure as it is written down."""
+Rows = dict[State, dict[Input, Row]]
+"""The same as it is asked: every state is there."""
 
 NEVER: Final = -1.0
 """The delay of a timer that is not to be started."""
@@ -147,15 +150,23 @@ class Timers:
 DEFAULT_TIMERS: Final = Timers()
 
 
+def rows_of(figure: Table) -> Rows:
+    """The figure in the form that a machine asks."""
+    rows: Rows = {state: {} for state in State}
+    for (state, event), row in figure.items():
+        rows[state][event] = row
+    return rows
+
+
 class Machine:
     """What the four figures have in common: where it is, a table that says how it goes on, and how long its timers are.
 
     Each figure sets all of it when it is made: a call of this class's own constructor would cost as much again.
     """
 
-    __slots__ = ("_interval", "_reliable", "_timers", "figure", "state")
+    __slots__ = ("_interval", "_reliable", "_timers", "rows", "state")
 
-    figure: Table
+    rows: Rows
     state: State
     _interval: float
     _reliable: bool
@@ -168,7 +179,7 @@ class Machine:
 
     def on(self, event: Input) -> tuple[Act, ...]:
         """Take one event; return what must be done, in order.  An event with no row is ignored."""
-        row = self.figure.get((self.state, event))
+        row = self.rows[self.state].get(event)
         if row is None:
             return ()
         self.state = row[0]
