@@ -114,12 +114,12 @@ class Engine:
             return
         flow = arrival.flow
         message = parse(arrival.data, flow.reliable)
-        if isinstance(message, Request):
+        if type(message) is Request:
             message.arrived_from(flow.source)
             self._request(message, flow, arrival.at)
-        elif isinstance(message, Response):
+        elif type(message) is Response:
             self._response(message, flow)
-        elif message is not None:
+        elif type(message) is Malformed:
             self._malformed(message, flow)
 
     def turn_ends(self) -> None:
@@ -204,13 +204,16 @@ class Engine:
 
     def server_for(self, request: Request, flow: Flow, key: bytes) -> ServerTransaction | None:
         """A server transaction for this request; None (and 503 to the sender) when there are too many."""
-        if self.table.full:
-            if self.table.tell_full():
-                self.tell(LimitReached("server transactions", self.table.most, "new requests get 503"))
+        table = self.table
+        if (table.told or len(table.servers) >= table.most) and table.full:
+            if table.tell_full():
+                self.tell(LimitReached("server transactions", table.most, "new requests get 503"))
             self.send(flow, request, reply(request, 503, "", self.tag_for(request), b"Retry-After: 5\r\n"))
             return None
-        transaction = ServerTransaction(self, key, self._way_back(flow, request), request)
-        self.table.servers[key] = transaction
+        if request.via.rport < 0:
+            flow = self._way_back(flow, request)
+        transaction = ServerTransaction(self, key, flow, request)
+        table.servers[key] = transaction
         return transaction
 
     def _way_back(self, flow: Flow, request: Request) -> Flow:

@@ -131,7 +131,7 @@ class Outcome:
         if forwarding is None:
             self.refuse(context, transaction, "engine", Reply(440), key)
             return
-        context.facts.add(relay)
+        context.facts[Relay] = relay
         if request.method == "ACK":
             self._relay_ack(context, relay, forwarding, mark)
             return

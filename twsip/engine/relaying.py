@@ -49,7 +49,7 @@ class Relaying(ResponseContext):
         relay: Relay,
         loop_mark: bytes,
     ) -> None:
-        super().__init__(transaction.invite)
+        ResponseContext.__init__(self, transaction.invite)
         self.engine = engine
         self.context: RequestContext | None = context
         """The request; None when nothing more can come of it."""
@@ -91,11 +91,13 @@ class Relaying(ResponseContext):
             self.groups.insert(0, group[most:])
             self.groups_left += 1
             group = group[:most]
-        first = len(self.branches)
+        branches = self.branches
+        first = len(branches)
         for target in group:
-            self.branches.append(Branch(self, len(self.branches), target))
-            self.started(len(self.branches) - 1)
-        for branch in self.branches[first:]:
+            branch = Branch(self, len(branches), target)
+            branches.append(branch)
+            self.started(branch.number)
+        for branch in branches[first:]:
             branch.start()
 
     def message(self, target: Target, flow: Any) -> tuple[bytes, bytes]:

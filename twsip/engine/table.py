@@ -19,20 +19,21 @@ class Table:
         self.servers: dict[bytes, ServerTransaction] = {}
         self.clients: dict[bytes, ClientTransaction] = {}
         self._on_flow: dict[str, set[ClientTransaction]] = {}
-        self._told = False
+        self.told = False
+        """Whether it was full and did not get a tenth empty since."""
 
     @property
     def full(self) -> bool:
         """Whether no server transaction may be added."""
         size = len(self.servers)
-        if self._told and size < self.most * 9 // 10:
-            self._told = False
+        if self.told and size < self.most * 9 // 10:
+            self.told = False
         return size >= self.most
 
     def tell_full(self) -> bool:
         """True the first time that it is full; again only after it was a tenth empty."""
-        first = not self._told
-        self._told = True
+        first = not self.told
+        self.told = True
         return first
 
     def add_client(self, transaction: ClientTransaction) -> None:

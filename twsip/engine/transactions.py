@@ -88,7 +88,10 @@ class Transaction(Machine):
         for act in acts:
             if act is _SEND:
                 self.kept = data
-                self._send(data)
+                try:
+                    self.flow.send(data)
+                except TransportFailed:
+                    self.engine.later(self.transport_failed)
             elif act is _TO_USER:
                 handed = True
                 user = self.user

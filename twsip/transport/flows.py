@@ -178,12 +178,12 @@ class Transports:
 
     def flow_by_id(self, flow_id: str) -> Flow | None:
         """The flow of this id, if it still lives."""
-        if not flow_id.startswith("UDP "):
-            flow = self._flows.get(flow_id)
-            return flow if flow is not None and flow.alive else None
         kept = self._by_id.get(flow_id)
         if kept is not None and kept.alive:
             return kept
+        if not flow_id.startswith("UDP "):
+            flow = self._flows.get(flow_id)
+            return flow if flow is not None and flow.alive else None
         words = flow_id.split(" ")
         if len(words) != 6 or not is_literal(words[1]):
             return None
