@@ -47,14 +47,17 @@ class Proxy:
             return Relay((Target(uri),), Proxy, self.record_route)
         if not uri.user or self._bindings is None:
             return None
-        found = self._bindings.get(local_aor(uri, context.site), context.now)
-        targets = [target for target in map(_target, found) if target is not None]
+        targets: list[Target] = []
+        for binding in self._bindings.get(local_aor(uri, context.site), context.now):
+            target = _target(binding)
+            if target is not None:
+                targets.append(target)
         if uri.secure:
             # A sips request is never carried over anything but TLS (RFC 3261 section 26.2.2).
             targets = [target for target in targets if target.uri.secure or target.flow_id.startswith("TLS")]
         if not targets:
             return Reply(480)
-        return Relay(tuple(targets), Proxy, self.record_route)
+        return Relay(targets, Proxy, self.record_route)
 
 
 def _target(binding: Binding) -> Target | None:
