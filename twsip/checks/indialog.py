@@ -6,7 +6,7 @@ from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, IRequestCheck, OurDialog, Pass, RequestContext, Verdict
 from ..api.house import House
-from ..guard.mark import PARAMETER, Marks, side
+from ..guard.mark import Marks, side
 from .route import routed
 
 _NEVER_INSIDE = ("REGISTER", "PUBLISH")
@@ -35,11 +35,9 @@ class InDialog:
         if marks is None:
             raise ConfigError("InDialog was never attached to a site")
         after = routed(context)
-        if after is None or after.was_ours is None:
+        if after is None or after.mark is None:
             return PASS
-        token = after.was_ours.params.get(PARAMETER)
-        if token is None:
-            return PASS
+        token = after.mark
         call_id, one, other = request.call_id, request.from_, request.to
         if not marks.verify(call_id, side(one, other), token) and not marks.verify(call_id, side(other, one), token):
             return PASS

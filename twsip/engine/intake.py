@@ -41,7 +41,7 @@ class Intake:
         """A request that belongs to no transaction yet."""
         engine = self.engine
         if request.layout.routed:
-            routed = preprocess(request, engine.is_ours)
+            routed = preprocess(request, engine.is_ours, flow.sent_by.route)
         else:
             routed = Routed(request.uri, [], 0, None)
         local = routed is not None and not routed.routes and engine.is_ours(routed.uri)

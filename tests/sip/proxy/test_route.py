@@ -17,7 +17,7 @@ def is_ours(uri: Uri) -> bool:
     return uri.host == "192.0.2.1"
 
 
-def routed(uri: str, *routes: str) -> Routed | None:
+def routed(uri: str, *routes: str, ours: bytes = b"") -> Routed | None:
     lines = [
         f"BYE {uri} SIP/2.0",
         "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKa1",
@@ -31,7 +31,7 @@ def routed(uri: str, *routes: str) -> Routed | None:
     ]
     request = parse("\r\n".join(lines).encode())
     assert isinstance(request, Request), request
-    return preprocess(request, is_ours)
+    return preprocess(request, is_ours, ours)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,41 @@ def test_what_is_left(
 def test_a_malformed_route(route: str) -> None:
     assert routed(BOB, route) is None
     assert routed(BOB, f"<{US}>", route) is None
+
+
+MARK = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("uri", "routes", "mark"),
+    [
+        (BOB, [f"<sip:192.0.2.1:5060;lr;m={MARK}>"], MARK),
+        (BOB, [f"<sip:192.0.2.1:5060;lr;m={MARK.upper()}>"], MARK.upper()),
+        # what is not just as we write it is looked at closely, and comes to the same
+        (BOB, [f"<sip:192.0.2.1:5060;lr;m={MARK}>;x"], MARK),
+        (BOB, [f"<sip:192.0.2.1;lr;m={MARK}>"], MARK),
+        (BOB, [f"<sip:192.0.2.1:5060;lr;m={MARK[:-1]}>"], MARK[:-1]),
+        (BOB, [f"<sip:192.0.2.1:5060;lr;m={MARK[:-2]};x>"], MARK[:-2]),
+        (BOB, [f"<sip:192.0.2.1:5060;lr;m={MARK}>, <{THEM}>"], MARK),
+        (BOB, [f"<sip:192.0.2.1:5060;lr;m={MARK}>", f"<{US}>"], MARK),
+        (f"sip:192.0.2.1:5060;lr;m={MARK[::-1]}", [f"<sip:192.0.2.1:5060;lr;m={MARK}>"], MARK[::-1]),
+        (BOB, [f"<{THEM}>"], None),
+        (BOB, ["<sip:192.0.2.1;lr>"], None),
+        (BOB, [], None),
+    ],
+)
+def test_our_own_route_at_a_glance(uri: str, routes: list[str], mark: str | None) -> None:
+    closely = routed(uri, *routes)
+    quickly = routed(uri, *routes, ours=b"<sip:192.0.2.1:5060;lr;m=")
+    assert closely is not None
+    assert quickly is not None
+    assert quickly.mark == closely.mark == mark
+    assert quickly.was_ours == closely.was_ours
+    assert (quickly.uri, quickly.ours) == (closely.uri, closely.ours)
+    assert [step.uri for step in quickly.routes] == [step.uri for step in closely.routes]
+
+
+def test_a_route_that_only_begins_as_ours_is_malformed_all_the_same() -> None:
+    for wrong in (f"<sip:192.0.2.1:5060;lr;m={MARK}", f"<sip:192.0.2.1:5060;lr;m={MARK[:-1]}<>"):
+        assert routed(BOB, wrong) is None
+        assert routed(BOB, wrong, ours=b"<sip:192.0.2.1:5060;lr;m=") is None

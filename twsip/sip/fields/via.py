@@ -25,16 +25,18 @@ class Source:
 class SentBy:
     """What we write about ourselves into what leaves on a flow, up to the part that changes each time.
 
-    `host` is as URIs write it (IPv6 in brackets); `via` wants a branch behind it, `record_route` a mark and ">".
+    `host` is as URIs write it (IPv6 in brackets); `via` wants a branch behind it, `record_route` a mark and ">", and so
+    does `route`: how a Route begins that was made from it.
     """
 
-    __slots__ = ("record_route", "via")
+    __slots__ = ("record_route", "route", "via")
 
     def __init__(self, transport: str, host: str, port: int) -> None:
         place = b"%b:%d" % (host.encode(), port)
         extra = b"" if transport == "UDP" else b";transport=" + transport.lower().encode()
         self.via = b"Via: SIP/2.0/" + transport.encode() + b" " + place + b";branch="
-        self.record_route = b"Record-Route: <sip:" + place + extra + b";lr;m="
+        self.route = b"<sip:" + place + extra + b";lr;m="
+        self.record_route = b"Record-Route: " + self.route
 
 
 @final

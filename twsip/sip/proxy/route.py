@@ -1,51 +1,76 @@
 """Route preprocessing and the next hop (RFC 3261 sections 16.4 and 16.6 steps 6 and 7)."""
 
 from collections.abc import Callable
-from typing import final
+from typing import Final, final
 
 from .. import names
 from ..fields.address import Address
 from ..message import Request
-from ..uri import Uri
+from ..uri import Uri, parse_uri
+
+_CLOSING: Final = 0x3E
+_MARK: Final = 32
+"""Hex digits of a mark (twsip.guard.mark)."""
 
 
 @final
 class Routed:
     """Where a request wants to go once our own Routes are off.
 
-    `uri` is the Request-URI, `routes` what is left of the route set, `ours` how many Routes were ours, `was_ours`
-    the topmost of ours (it carries our mark) or None.
+    `uri` is the Request-URI, `routes` what is left of the route set, `ours` how many Routes were ours, `mark` what our
+    topmost one carries as parameter m, None when it has none or there was none of ours.
     """
 
-    __slots__ = ("ours", "routes", "uri", "was_ours")
+    __slots__ = ("_was", "_written", "mark", "ours", "routes", "uri")
 
-    def __init__(self, uri: Uri, routes: list[Address], ours: int, was_ours: Uri | None) -> None:
+    def __init__(self, uri: Uri, routes: list[Address], ours: int, was_ours: Uri | None, written: bytes = b"") -> None:
         self.uri = uri
         self.routes = routes
         self.ours = ours
-        self.was_ours = was_ours
+        self._was = was_ours
+        self._written = written
+        self.mark: str | None = None if was_ours is None else was_ours.params.get("m")
+
+    @property
+    def was_ours(self) -> Uri | None:
+        """The topmost Route that was ours, or None."""
+        if self._was is None and self._written:
+            self._was = parse_uri(self._written)
+        return self._was
 
 
-def preprocess(request: Request, is_ours: Callable[[Uri], bool]) -> Routed | None:
+def preprocess(request: Request, is_ours: Callable[[Uri], bool], ours: bytes = b"") -> Routed | None:
     """Take off what is ours: a Request-URI that a strict router swapped, and the topmost Routes that name us.
 
-    None when a Route is malformed (400).
+    None when a Route is malformed (400).  `ours` is how our own Record-Route begins, up to its mark: a single Route that
+    is written so needs no closer look.
     """
+    uri = request.uri
     if not request.layout.routed:
-        return Routed(request.uri, [], 0, None)
+        return Routed(uri, [], 0, None)
+    swapped = "lr" in uri.params and "m" in uri.params
+    if ours and not swapped:
+        values = request.values(names.ROUTE)
+        value = values[0]
+        size = len(ours)
+        if len(values) == 1 and len(value) == size + _MARK + 1 and value[:size] == ours:
+            mark = value[size:-1]
+            if mark.isalnum() and value[-1] == _CLOSING:
+                routed = Routed(uri, [], 1, None, value[1:-1])
+                routed.mark = mark.decode()
+                return routed
     routes = request.addresses(names.ROUTE)
     if routes is None:
         return None
-    uri = request.uri
     was_ours: Uri | None = None
     # §16.4: a strict router put our own Record-Route value into the Request-URI and the real one last.
-    if routes and "lr" in uri.params and "m" in uri.params and is_ours(uri):
+    if routes and swapped and is_ours(uri):
         was_ours = uri
         uri = routes.pop().uri
-    ours = 0
+    count = 0
     while routes and is_ours(routes[0].uri):
         if was_ours is None:
             was_ours = routes[0].uri
         del routes[0]
-        ours += 1
-    return Routed(uri, routes, ours, was_ours)
+        count += 1
+    return Routed(uri, routes, count, was_ours)
