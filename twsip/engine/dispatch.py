@@ -25,7 +25,7 @@ from .intake import Intake
 from .outcome import Outcome
 from .pipeline import Pipeline
 from .table import Table
-from .timers import Wheel
+from .timers import TICK, Wheel
 from .transactions import ServerTransaction
 from .waiting import Waiting
 
@@ -68,6 +68,8 @@ class Engine:
         self.clock = clock
         self.now = now
         self.timers = timers or DEFAULT_TIMERS
+        self.apart = int((self.timers.t1_64 - self.timers.t1) / TICK + 0.999999)
+        """Slots from the first A, E or G of a transaction to its B, F or H."""
         self.consumed = consumed
         self.transports: Any = None
         self.wheel = Wheel(clock, self.flush, self.waiting.told_broken)

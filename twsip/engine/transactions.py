@@ -21,6 +21,9 @@ _SEND_ACK: Final = Act.SEND_ACK
 _TO_USER: Final = Act.TO_USER
 _TIMEOUT: Final = Act.TIMEOUT
 _FAIL: Final = Act.FAIL
+_START_B: Final = Act.START_B
+_START_F: Final = Act.START_F
+_START_H: Final = Act.START_H
 _START_K: Final = Act.START_K
 _START: Final = Input.START
 _REQUEST: Final = Input.REQUEST
@@ -125,16 +128,21 @@ class Transaction(Machine):
             # responses that belong to nobody end just so.
             self.state = _TERMINATED
             return
+        engine = self.engine
+        first = self.first
+        if first and (act is _START_F or act is _START_B or act is _START_H):
+            # E, A or G was started just now to run out after T1: so no clock is needed for the one that stops it.
+            self.behind = ((first >> 5) + engine.apart) << 5 | act + _FIRES
+            return
         delay = self.delay(act)
         if delay > 0.0:
-            wheel = self.engine.wheel
             which = act + _FIRES
-            slot = wheel.slot_in(delay)
-            if self.first or self.behind:
+            slot = engine.wheel.slot_in(delay)
+            if first or self.behind:
                 self._wait(slot << 5 | which)
             else:
                 self.first = slot << 5 | which
-                wheel.put(self, which, slot)
+                engine.wheel.put(self, which, slot)
         elif delay == 0.0:
             self.feed(_INPUTS[act + _FIRES])
 
