@@ -20,7 +20,6 @@ _RESEND: Final = Act.RESEND
 _SEND_ACK: Final = Act.SEND_ACK
 _TO_USER: Final = Act.TO_USER
 _TIMEOUT: Final = Act.TIMEOUT
-_FAIL: Final = Act.FAIL
 _START_B: Final = Act.START_B
 _START_F: Final = Act.START_F
 _START_H: Final = Act.START_H
@@ -82,7 +81,7 @@ class Transaction(Machine):
         if row is None:
             return False
         handed = False
-        state, acts = row
+        state, _, acts, timers = row
         if state is not self.state:
             self.state = state
             if self.first and (state >= _COMPLETED or self.invite):
@@ -107,10 +106,10 @@ class Transaction(Machine):
                 assert response is not None
                 self.kept = ack_for(self.kept, response)
                 self._send(self.kept)
-            elif act is _TIMEOUT or act is _FAIL:
-                self.lost(act is _TIMEOUT)
             else:
-                self._start(act)
+                self.lost(act is _TIMEOUT)
+        for act in timers:
+            self._start(act)
         if self.state is _TERMINATED:
             self.end()
         return handed

@@ -82,8 +82,10 @@ class Act(IntEnum):
 Row = tuple[State, tuple[Act, ...]]
 Table = dict[tuple[State, Input], Row]
 """A figure as it is written down."""
-Rows = dict[State, dict[Input, Row]]
-"""The same as it is asked: every state is there."""
+Turn = tuple[State, tuple[Act, ...], tuple[Act, ...], tuple[Act, ...]]
+"""A row as it is carried out: the next state, all acts, those that start no timer, those that do."""
+Rows = dict[State, dict[Input, Turn]]
+"""A figure as it is asked: every state is there."""
 
 NEVER: Final = -1.0
 """The delay of a timer that is not to be started."""
@@ -153,8 +155,9 @@ DEFAULT_TIMERS: Final = Timers()
 def rows_of(figure: Table) -> Rows:
     """The figure in the form that a machine asks."""
     rows: Rows = {state: {} for state in State}
-    for (state, event), row in figure.items():
-        rows[state][event] = row
+    for (state, event), (following, acts) in figure.items():
+        timers = tuple([act for act in acts if act >= Act.START_A])
+        rows[state][event] = following, acts, acts[: len(acts) - len(timers)], timers
     return rows
 
 
