@@ -12,6 +12,7 @@ AUTH_STALE_NONCE: Final = "AUTH_STALE_NONCE"
 AUTH_NONCE_REUSED: Final = "AUTH_NONCE_REUSED"
 
 _RANDOM_AT_ONCE: Final = 64
+_FRESH: Final = Spent.FRESH
 
 
 @final
@@ -49,44 +50,46 @@ class Challenges:
         self._drift = drift
         self.ledger = Ledger(most, expire + drift)
         self.offers: dict[str, Offer] = {}
-        self._mint = Mint([bytes(RANDOM * 4)])
+        self.mint = Mint([bytes(RANDOM * 4)])
         self._random: Callable[[int], bytes] = bytes
         self._dice = b""
+        self._rolled = 0
 
     def attach(self, realms: Iterable[str], secret: bytes, random: Callable[[int], bytes]) -> None:
         """Begin: these are the realms, this is what signs the nonces, these are the dice."""
-        self._mint = Mint([secret])
+        self.mint = Mint([secret])
         self._random = random
         self.offers = {realm: Offer(realm, self._algorithms, self._qops) for realm in realms}
 
     def challenge(self, offer: Offer, now: float, stale: bool, why: str) -> Challenge:
         """A new challenge: one value an algorithm, in their order, all with one nonce."""
-        dice = self._dice
+        at = self._rolled
+        dice = self._dice[at : at + RANDOM]
+        self._rolled = at + RANDOM
         if not dice:
             # Many at once: a system call for each challenge would cost more than the challenge.
-            dice = self._random(RANDOM * _RANDOM_AT_ONCE)
-        self._dice = dice[RANDOM:]
-        nonce = self._mint.mint(now, dice[:RANDOM], offer.realm, offer.mask)
+            self._dice = self._random(RANDOM * _RANDOM_AT_ONCE)
+            dice = self._dice[:RANDOM]
+            self._rolled = RANDOM
+        nonce = self.mint.mint(now, dice, offer.realm, offer.mask)
         after = ", stale=true" if stale else ""
-        return Challenge(offer.realm, stale, tuple([head + nonce + tail + after for head, tail in offer.ends]), why)
-
-    def read(self, fields: DigestCredentials) -> Nonce | None:
-        """The nonce of these credentials, if we made it for their realm."""
-        nonce = self._mint.read(fields.nonce, fields.realm)
-        return nonce if isinstance(nonce, Nonce) else None
+        values = []
+        for head, tail in offer.ends:
+            values.append(head + nonce + tail + after)
+        return Challenge(offer.realm, stale, values, why)
 
     def algorithm(self, fields: DigestCredentials, mask: int) -> int:
         """The bit of the algorithm that the credentials use, if it and their qop were offered with their nonce; else 0."""
-        offered = mask & ~(AUTH | AUTH_INT)
-        if fields.algorithm:
-            algorithm = ALGORITHMS.get(fields.algorithm, 0) & offered
-        elif offered & (offered - 1):
-            algorithm = MD5 & offered
+        name = fields.algorithm
+        if name:
+            algorithm = ALGORITHMS.get(name, 0) & mask
         else:
-            # Only one was offered: whoever leaves the name out can mean no other.
-            algorithm = offered
-        if fields.qop:
-            return algorithm if QOPS.get(fields.qop, 0) & mask else 0
+            offered = mask & ~(AUTH | AUTH_INT)
+            # Where only one was offered, whoever leaves the name out can mean no other.
+            algorithm = MD5 & offered if offered & (offered - 1) else offered
+        qop = fields.qop
+        if qop:
+            return algorithm if QOPS.get(qop, 0) & mask else 0
         return 0 if self._qop_required else algorithm
 
     def spend(self, fields: DigestCredentials, nonce: Nonce, now: float) -> str:
@@ -95,6 +98,6 @@ class Challenges:
         if age > self._expire or age < -self._drift:
             return AUTH_STALE_NONCE
         spent = self.ledger.spend(fields.nonce, nonce.at, fields.nc, now)
-        if spent == Spent.FRESH:
+        if spent is _FRESH:
             return ""
         return AUTH_NONCE_REUSED if spent == Spent.SEEN else AUTH_STALE_NONCE
