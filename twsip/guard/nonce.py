@@ -149,9 +149,9 @@ class Ledger:
         self._most = most
         self._life = life
         self._floor = -1.0
-        # When each was minted, the highest count, and bits for those behind it; and all in the order in which they came.
-        self._windows: dict[bytes, tuple[float, int, int]] = {}
-        self._order: deque[bytes] = deque()
+        # Of each the highest count, and bits for it and those behind; then all as they came, and when they were minted.
+        self._windows: dict[bytes, list[int]] = {}
+        self._order: deque[tuple[float, bytes]] = deque()
         self._due = -1.0
         """Up to then the first of the order lives; below 0 when that is not known."""
 
@@ -170,21 +170,20 @@ class Ledger:
                 return Spent.FORGOTTEN
             if now > self._due or len(self._windows) >= self._most:
                 self._make_room(now)
-            self._windows[nonce] = (at, count, 1) if count else (at, MOST_COUNT, _BITS)
-            self._order.append(nonce)
+            self._windows[nonce] = [count, 1] if count else [MOST_COUNT, _BITS]
+            self._order.append((at, nonce))
             return _FRESH
         if count == 0:
             return _SEEN
-        minted, top, bits = window
-        ahead = count - top
+        ahead = count - window[0]
         if ahead > 0:
-            bits = ((bits << ahead) | 1) & _BITS if ahead < WINDOW else 1
-            self._windows[nonce] = (minted, count, bits)
+            window[0] = count
+            window[1] = ((window[1] << ahead) | 1) & _BITS if ahead < WINDOW else 1
             return _FRESH
         behind = -ahead
-        if behind >= WINDOW or (bits >> behind) & 1:
+        if behind >= WINDOW or (window[1] >> behind) & 1:
             return _SEEN
-        self._windows[nonce] = (minted, top, bits | 1 << behind)
+        window[1] |= 1 << behind
         return _FRESH
 
     def _make_room(self, now: float) -> None:
@@ -194,14 +193,15 @@ class Ledger:
         for _ in range(3):
             if not order:
                 return
-            minted = self._windows[order[0]][0]
+            minted, nonce = order[0]
             lives = minted + self._life
             if lives >= now:
                 if len(order) < self._most:
                     self._due = lives
-                else:
-                    del self._windows[order.popleft()]
-                    if minted > self._floor:
-                        self._floor = minted
+                    return
+                if minted > self._floor:
+                    self._floor = minted
+            del self._windows[nonce]
+            order.popleft()
+            if lives >= now:
                 return
-            del self._windows[order.popleft()]
