@@ -27,7 +27,7 @@ def side(address: Address, other: Address) -> bytes:
     """
     mine = address.aor.encode("utf-8", "surrogateescape")
     theirs = other.aor.encode("utf-8", "surrogateescape")
-    return b"%b\n%d\n%b%b" % (address.tag, len(mine), mine, theirs)
+    return address.tag + b"\n" + str(len(mine)).encode() + b"\n" + mine + theirs
 
 
 @final
