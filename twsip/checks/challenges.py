@@ -50,6 +50,8 @@ class Challenges:
         self._drift = drift
         self.ledger = Ledger(most, expire + drift)
         self.offers: dict[str, Offer] = {}
+        self.chosen: dict[tuple[str, str, int], int] = {}
+        """What `algorithm` said before, if it was not 0; by names that are known and masks that we signed, so there are few."""
         self.mint = Mint([bytes(RANDOM * 4)])
         self._random: Callable[[int], bytes] = bytes
         self._dice = b""
@@ -80,17 +82,22 @@ class Challenges:
 
     def algorithm(self, fields: DigestCredentials, mask: int) -> int:
         """The bit of the algorithm that the credentials use, if it and their qop were offered with their nonce; else 0."""
-        name = fields.algorithm
-        if name:
-            algorithm = ALGORITHMS.get(name, 0) & mask
+        offered = mask & ~(AUTH | AUTH_INT)
+        if fields.algorithm:
+            algorithm = ALGORITHMS.get(fields.algorithm, 0) & offered
+        elif offered & (offered - 1):
+            algorithm = MD5 & offered
         else:
-            offered = mask & ~(AUTH | AUTH_INT)
-            # Where only one was offered, whoever leaves the name out can mean no other.
-            algorithm = MD5 & offered if offered & (offered - 1) else offered
-        qop = fields.qop
-        if qop:
-            return algorithm if QOPS.get(qop, 0) & mask else 0
-        return 0 if self._qop_required else algorithm
+            # Only one was offered: whoever leaves the name out can mean no other.
+            algorithm = offered
+        if fields.qop:
+            if not QOPS.get(fields.qop, 0) & mask:
+                return 0
+        elif self._qop_required:
+            return 0
+        if algorithm:
+            self.chosen[fields.algorithm, fields.qop, mask] = algorithm
+        return algorithm
 
     def spend(self, fields: DigestCredentials, nonce: Nonce, now: float) -> str:
         """Spend the count of credentials whose digest was right: "" if all is well, else the cause to ask again for."""

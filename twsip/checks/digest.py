@@ -187,7 +187,9 @@ class Digest:
                 continue
             nonce = challenges.mint.read(fields.nonce, fields.realm)
             if isinstance(nonce, Nonce):
-                algorithm = challenges.algorithm(fields, nonce.mask)
+                algorithm = challenges.chosen.get((fields.algorithm, fields.qop, nonce.mask), 0)
+                if not algorithm:
+                    algorithm = challenges.algorithm(fields, nonce.mask)
                 if algorithm > best_algorithm:
                     best, best_algorithm, best_nonce = fields, algorithm, nonce
                 if algorithm:
@@ -208,7 +210,9 @@ class Digest:
         if ha1 is not None:
             right = verify(best_algorithm, ha1, best, method.encode(), request.body)
             if right and login is not NOBODY and context.now < login.until:
-                return self._accept(context, offer, best, best_nonce, login.passes)
+                # Only now does the nonce's age count and is its count spent.
+                why = challenges.spend(best, best_nonce, context.now)
+                return self._refuse(context, offer, why, best.username, True) if why else login.passes
         return self._ask(context, offer, best, best_algorithm, best_nonce)
 
     def _is_same_uri(self, context: RequestContext, raw: bytes) -> bool:
@@ -231,11 +235,6 @@ class Digest:
             and context.site.is_local(signed.host)
             and context.site.is_local(asked.host)
         )
-
-    def _accept(self, context: RequestContext, offer: Offer, fields: DigestCredentials, nonce: Nonce, passes: Pass) -> Verdict:
-        """The digest is right: only now does the nonce's age count and is its count spent."""
-        why = self._challenges.spend(fields, nonce, context.now)
-        return self._refuse(context, offer, why, fields.username, True) if why else passes
 
     async def _ask(
         self, context: RequestContext, offer: Offer, fields: DigestCredentials, algorithm: int, nonce: Nonce
@@ -261,7 +260,8 @@ class Digest:
         self._recovered(offer)
         passes = Pass(caller)
         self._logins.keep(credentials, passes, context.now)
-        return self._accept(context, offer, fields, nonce, passes)
+        why = self._challenges.spend(fields, nonce, context.now)
+        return self._refuse(context, offer, why, fields.username, True) if why else passes
 
     def _refuse(self, context: RequestContext, offer: Offer, why: str, auth_id: str, stale: bool = False) -> Verdict:
         """Ask again, which looks the same from outside whatever the cause."""
