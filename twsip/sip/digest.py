@@ -102,7 +102,8 @@ def response(algorithm: int, ha1_hex: bytes, fields: DigestCredentials, method: 
             return hashed(algorithm, b":".join((ha1_hex, fields.nonce, ending[5:])))
     else:
         ending = b"auth-int:" + hashed(algorithm, a2 + b":" + hashed(algorithm, body))
-    return hashed(algorithm, b":".join((ha1_hex, fields.nonce, fields.nc_text, fields.cnonce, ending)))
+    text = b":".join((ha1_hex, fields.nonce, fields.nc_text, fields.cnonce, ending))
+    return _md5(text).hexdigest().encode() if algorithm == MD5 else hashed(algorithm, text)
 
 
 def verify(algorithm: int, ha1_hex: bytes, fields: DigestCredentials, method: bytes, body: bytes) -> bool:
