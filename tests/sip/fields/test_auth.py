@@ -259,6 +259,10 @@ USUAL = BEFORE + b'cnonce="cc", opaque="oo", algorithm=MD5, qop=auth, nc=0000000
         USUAL.replace(b"qop=auth, nc=00000001", b"qop=auth, opaque= nc=00000003"),
         USUAL.replace(b", qop=auth, nc=00000001", b"").replace(b'cnonce="cc"', b'qop=auth, nc=00000001, cnonce="cc"'),
         USUAL.replace(b"Digest ", b"Digest " + b" " * 400),
+        USUAL.replace(b'opaque="oo"', b'foo="bar"'),
+        USUAL.replace(b'opaque="oo"', b'foo="c"').replace(b'"cc"', b'"c"'),
+        USUAL.replace(b'opaque="oo"', b'foo=""'),
+        USUAL.replace(b'opaque="oo"', b'foo="bar", foo="bar"'),
     ],
 )
 def test_a_shape_that_is_known_says_what_reading_says(value: bytes) -> None:

@@ -115,7 +115,9 @@ def parse_credentials(value: bytes) -> DigestCredentials | str:
             outside = tuple(pieces[::2])
             shape = SHAPES.get(outside)
             if shape is not None:
-                return _of_shape(shape, pieces, nc, count) if shape.plain else _judged(shape.values(pieces, count))
+                if shape.plain:
+                    return _of_shape(shape, pieces, nc or shape.nc, count or shape.count)
+                return _judged(shape.values(pieces, count))
     if value[:7] != b"Digest ":
         if value[:6].lower() != b"digest" or (len(value) > 6 and value[6:7] not in b" \t"):
             return OTHER_SCHEME
@@ -127,7 +129,7 @@ def parse_credentials(value: bytes) -> DigestCredentials | str:
         return wrong
     judged = _judged(found.values)
     if outside and isinstance(judged, DigestCredentials):
-        keep_shape(outside, found, judged.algorithm, judged.qop)
+        keep_shape(outside, found, judged.algorithm, judged.qop, judged.nc, judged.nc_text)
     return judged
 
 

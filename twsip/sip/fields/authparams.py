@@ -101,17 +101,21 @@ class Shape:
 
     `places` says for each of NAMES which piece between quotes it is, or which of `more`, the values that stand outside
     them, counted on behind the pieces; 0 when it is not there or is the count.  `plain` says that algorithm, qop and count
-    are not quoted and hold: `algorithm` and `qop` are what they mean.
+    are not quoted and hold: `algorithm` and `qop` are what they mean, and where no count was taken out `nc` and `count`.
     """
 
-    __slots__ = ("algorithm", "more", "places", "plain", "qop")
+    __slots__ = ("algorithm", "count", "more", "nc", "places", "plain", "qop")
 
-    def __init__(self, places: tuple[int, ...], more: list[bytes], plain: bool, algorithm: str, qop: str) -> None:
+    def __init__(
+        self, places: tuple[int, ...], more: list[bytes], plain: bool, algorithm: str, qop: str, nc: int, count: bytes
+    ) -> None:
         self.places = places
         self.more = more
         self.plain = plain
         self.algorithm = algorithm
         self.qop = qop
+        self.nc = nc
+        self.count = count
 
     def values(self, pieces: list[bytes], count: bytes) -> list[bytes | None]:
         """The values of NAMES in a header of this shape, made of these pieces; `count` is what was taken out, if anything."""
@@ -138,24 +142,25 @@ def collect(rest: bytes, found: Found) -> str:
     return _read(pieces, last, found)
 
 
-def keep_shape(outside: tuple[bytes, ...], found: Found, algorithm: str, qop: str) -> None:
+def keep_shape(outside: tuple[bytes, ...], found: Found, algorithm: str, qop: str, nc: int, count: bytes) -> None:
     """Remember the shape of a header without fault, unless where its parameters stand cannot be told for sure."""
     pieces = found.pieces
     values = found.values
     taken = outside[-1].find(COUNT_TAKEN)
     counted = taken >= 0
-    if found.others or len(b"".join(outside)) > LONGEST_SHAPE:
+    if len(b"".join(outside)) > LONGEST_SHAPE:
         return
-    if counted and (pieces[-1][: taken][-3:] != b"nc=" or not _has_count(pieces[-1], taken - 3)):
+    if counted and (pieces[-1][:taken][-3:] != b"nc=" or not _has_count(pieces[-1], taken - 3)):
         return
     order = [0] * len(NAMES)
     for at in range(1, len(pieces), 2):
         # A piece is told by being the very object, which one of no or one byte need not be alone.
         places = [where for where, value in enumerate(values) if value is pieces[at]]
-        if len(places) != 1:
+        if len(places) == 1 and (len(pieces[at]) > 1 or not found.others):
+            order[places[0]] = at
+        elif places or len(pieces[at]) < 2:
             return
-        order[places[0]] = at
-    plain = not order[_ALGORITHM] and not order[_QOP] and (qop != "" if counted else values[_NC] is None)
+    plain = not order[_ALGORITHM] and not order[_QOP] and not order[_NC] and (qop != "" or not counted)
     more: list[bytes] = []
     for where, value in enumerate(values):
         if value is not None and not order[where] and not (counted and where == _NC):
@@ -163,7 +168,7 @@ def keep_shape(outside: tuple[bytes, ...], found: Found, algorithm: str, qop: st
             more.append(value)
     if len(SHAPES) >= MOST_SHAPES:
         SHAPES.clear()
-    SHAPES[outside] = Shape(tuple(order), more, plain, algorithm, qop)
+    SHAPES[outside] = Shape(tuple(order), more, plain, algorithm, qop, nc, count)
 
 
 def _read(pieces: list[bytes], last: int, found: Found) -> str:
