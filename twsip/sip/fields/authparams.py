@@ -88,7 +88,6 @@ _behind: dict[bytes, _Outside] = {}
 _NO_COUNT: Final = b"00000000"
 _AFTER: Final = (b"", b",", b" ", b"\t")
 MOST_SHAPES: Final = 1024
-LONGEST_SHAPE: Final = 512
 COUNT_TAKEN: Final = b'"'
 """Stands in a shape where a nonce count was: nothing else outside the quotes can be a quote."""
 COUNTS: Final[dict[bytes, int]] = {b"%08x" % count: count for count in range(1, 1000)}
@@ -126,7 +125,7 @@ class Shape:
         return found
 
 
-# By all that stands outside the quotes of a header, the scheme included.
+# By all that stands outside the quotes of a header, the scheme included; LONGEST_USUAL of it at most (`parse_credentials`).
 SHAPES: Final[dict[tuple[bytes, ...], Shape]] = {}
 
 
@@ -148,8 +147,6 @@ def keep_shape(outside: tuple[bytes, ...], found: Found, algorithm: str, qop: st
     values = found.values
     taken = outside[-1].find(COUNT_TAKEN)
     counted = taken >= 0
-    if len(b"".join(outside)) > LONGEST_SHAPE:
-        return
     if counted and (pieces[-1][:taken][-3:] != b"nc=" or not _has_count(pieces[-1], taken - 3)):
         return
     order = [0] * len(NAMES)
