@@ -29,7 +29,7 @@ class NoOpenRelay:
     def check(self, context: RequestContext) -> Verdict:
         """Pass, 433 for anonymous strangers, 403 for the rest."""
         facts = context.facts
-        if facts and (Caller in facts or TrustedPeer in facts):
+        if Caller in facts or TrustedPeer in facts:
             return PASS
         if context.request.method == "REGISTER":
             return _NOT_REGISTERED
