@@ -10,7 +10,7 @@ from tests.helpers import make_context, make_request
 from twsip.api import ConfigError, Destination, IDestinationCheck, Pass, Relay, Reply
 from twsip.checks import Blacklist
 from twsip.guard.blacklist import parse_definition
-from twsip.guard.nets import Nets
+from twsip.guard.nets import KEPT, Nets
 
 
 class Gateway:
@@ -151,3 +151,18 @@ def test_what_is_wrong_is_named(what: object, culprit: str) -> None:
 def test_a_handler_is_meant_as_a_class() -> None:
     with pytest.raises(ConfigError, match="handler classes"):
         Blacklist("x", "192.0.2.1", except_from=Gateway())  # type: ignore[arg-type]
+
+
+def test_what_is_known_of_an_address_is_bounded_and_forgotten_on_reload(tmp_path: Path) -> None:
+    listed = tmp_path / "gateways"
+    listed.write_text("192.0.2.16/28\n")
+    check = Blacklist("gateways", listed)
+    for number in range(5000):
+        assert allowed(check, f"198.51.{number // 256}.{number % 256}")
+    assert not allowed(check, "1" * 100)
+    assert len(check._kept) <= KEPT
+    for _ in range(2):
+        assert not allowed(check, "192.0.2.17")
+    listed.write_text("198.51.100.1\n")
+    check.reload()
+    assert allowed(check, "192.0.2.17") and not allowed(check, "198.51.100.1")

@@ -2,7 +2,9 @@
 
 import pytest
 
-from twsip.guard.mark import LENGTH, Marks, key_from
+from twsip.guard import mark
+from twsip.guard.mark import LENGTH, Marks, key_from, side
+from twsip.sip.fields.address import Address, parse_address
 
 KEY = key_from(b"s" * 32)
 MARKS = Marks(b"s" * 32)
@@ -55,3 +57,19 @@ def test_the_key_is_not_the_secret() -> None:
     assert key_from(b"s" * 32) != b"s" * 32
     assert key_from(b"s" * 32) == KEY
     assert len(KEY) == 32
+
+
+def address(uri: str, tag: str) -> Address:
+    found = parse_address(f"<{uri}>;tag={tag}".encode())
+    assert found is not None
+    return found
+
+
+def test_what_is_known_of_pairs_is_bounded() -> None:
+    one = address("sip:alice@example.org", "a")
+    for number in range(mark.KEPT + 10):
+        other = address(f"sip:u{number}@example.org", "b")
+        assert side(one, other) == side(one, other) == b"a\n21\nsip:alice@example.orgsip:u%d@example.org" % number
+    side(one, address(f"sip:{'x' * 300}@example.org", "b"))
+    assert 0 < len(mark._kept) <= mark.KEPT
+    assert all(len(names) <= mark.LONGEST_KEPT for names in mark._kept.values())

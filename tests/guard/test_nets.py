@@ -180,7 +180,7 @@ def test_what_is_kept_is_bounded() -> None:
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         assert address in some
         assert some.leads_to(address)
-    assert len(some._members) <= nets.KEPT
+    assert len(some.members) <= nets.KEPT
     assert len(some._leading) <= nets.KEPT
     assert len(nets._packed) <= nets.KEPT
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twsip.guard.nonce import LENGTH, Fault, Ledger, Mint, Nonce, Spent
+from twsip.guard.nonce import LENGTH, MOST_REALMS, Fault, Ledger, Mint, Nonce, Spent
 
 OLD, NEW = b"o" * 32, b"n" * 32
 NOW = 1_800_000_000.125
@@ -123,3 +123,19 @@ def test_dead_nonces_make_room_without_harm() -> None:
         ledger.spend(b"later %d" % at, 1000.0, 1, 1000.0)
     assert len(ledger) == 10
     assert ledger.spend(b"another", 500.0, 1, 700.0) == Spent.FRESH
+
+
+def test_many_realms_are_forgotten_and_known_again() -> None:
+    mint = Mint([OLD])
+    nonce = minted(mint, realm="first")
+    for number in range(MOST_REALMS + 1):
+        minted(mint, realm=f"realm {number}")
+    assert isinstance(mint.read(nonce, "first"), Nonce)
+    assert minted(mint, realm="first") == nonce
+
+
+def test_a_version_of_somebody_elses_is_malformed() -> None:
+    mint = Mint([OLD])
+    assert mint.read(b"B" + minted(mint)[1:], "example.org") == Fault.MALFORMED
+    assert mint.read(minted(mint)[:-1] + b"=", "example.org") == Fault.MALFORMED
+    assert mint.read(b"%" + minted(mint)[1:], "example.org") == Fault.MALFORMED

@@ -6,11 +6,13 @@ from tests.helpers import digest_answer
 from twsip.api import Account
 from twsip.sip.digest import (
     ALGORITHMS,
+    KEPT,
     MD5,
     MD5_SESS,
     SHA_256,
     SHA_512_256,
     SIPDigest,
+    _kept,
     ha1,
     ha1_of,
     hashed,
@@ -142,3 +144,15 @@ def test_nobody_is_let_in_with_the_stand_in_secret() -> None:
     forged = response(MD5, b"0" * 32, zero, b"INVITE", b"").decode()
     given = fields(qop="auth", nc="00000001", cnonce="x", response=forged)
     assert not SIPDigest(given, MD5, b"INVITE", b"").holds_for(Account("u", "r", {}))
+
+
+def test_what_a_response_ends_with_is_kept_within_bounds() -> None:
+    first = fields(qop="auth", nc="00000001", cnonce="x")
+    alone = response(MD5, b"0" * 32, first, b"INVITE", b"")
+    for number in range(KEPT + 1):
+        response(MD5, b"0" * 32, first, b"M%d" % number, b"")
+    assert 0 < len(_kept[MD5]) <= KEPT
+    assert response(MD5, b"0" * 32, first, b"INVITE", b"") == alone
+    long = fields(qop="auth", nc="00000001", cnonce="x", uri="sip:" + "r" * 300)
+    assert response(MD5, b"0" * 32, long, b"INVITE", b"") == response(MD5, b"0" * 32, long, b"INVITE", b"") != alone
+    assert max(map(len, _kept[MD5])) <= 256

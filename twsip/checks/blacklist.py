@@ -8,7 +8,7 @@ from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, Destination, IDestinationCheck, Relay, Reply, Request, RequestContext, Verdict
 from ..guard.blacklist import Rule, Rules, parse_definition, parse_rules
-from ..guard.nets import Nets, pack
+from ..guard.nets import KEPT, LONGEST, Nets, pack
 from .lists import is_path, lines_of, read_file
 
 What = Nets | Rules | str | PathLike[str] | Iterable[str]
@@ -30,6 +30,7 @@ class Blacklist:
         self.name = f"blacklist {name}"
         self._except_from = _classes(except_from, name)
         self._only_for = _classes(only_for, name)
+        self._kept: dict[str, bool] = {}
         self._nets, self._rules = _read(what, name)
         if not self._nets and not self._rules.rules:
             raise ConfigError(f"the blacklist '{name}' is empty; give it an address, or leave it out")
@@ -38,6 +39,7 @@ class Blacklist:
     def reload(self) -> None:
         """Read the list again; with a ConfigError the old one stays."""
         self._nets, self._rules = _read(self._what, self._called)
+        self._kept.clear()
 
     def allow(self, context: RequestContext, destination: Destination) -> Verdict:
         """Pass or 473."""
@@ -50,8 +52,10 @@ class Blacklist:
                 if self._only_for and not issubclass(chosen, self._only_for):
                     return PASS
         host = destination.host
-        # What is no address could be anything by the time the packet leaves.
-        if self._nets.leads_to(host) or pack(host) < 0:
+        listed = self._kept.get(host)
+        if listed is None:
+            listed = self._is_listed(host)
+        if listed:
             return self._refused
         rules = self._rules
         if rules.rules:
@@ -59,6 +63,15 @@ class Blacklist:
             if rules.find(destination.transport, host, destination.port, text) is not None:
                 return self._refused
         return PASS
+
+    def _is_listed(self, host: str) -> bool:
+        # What is no address could be anything by the time the packet leaves.
+        listed = self._nets.leads_to(host) or pack(host) < 0
+        if len(self._kept) >= KEPT:
+            self._kept.clear()
+        if len(host) <= LONGEST:
+            self._kept[host] = listed
+        return listed
 
 
 def outgoing(request: Request) -> bytes:

@@ -12,6 +12,7 @@ AUTH_STALE_NONCE: Final = "AUTH_STALE_NONCE"
 AUTH_NONCE_REUSED: Final = "AUTH_NONCE_REUSED"
 
 _RANDOM_AT_ONCE: Final = 64
+_FRESH: Final = Spent.FRESH
 
 
 @final
@@ -49,31 +50,35 @@ class Challenges:
         self._drift = drift
         self.ledger = Ledger(most, expire + drift)
         self.offers: dict[str, Offer] = {}
-        self._mint = Mint([bytes(RANDOM * 4)])
+        self.chosen: dict[tuple[str, str, int], int] = {}
+        """What `algorithm` said before, if it was not 0; by names that are known and masks that we signed, so there are few."""
+        self.mint = Mint([bytes(RANDOM * 4)])
         self._random: Callable[[int], bytes] = bytes
         self._dice = b""
+        self._rolled = 0
 
     def attach(self, realms: Iterable[str], secret: bytes, random: Callable[[int], bytes]) -> None:
         """Begin: these are the realms, this is what signs the nonces, these are the dice."""
-        self._mint = Mint([secret])
+        self.mint = Mint([secret])
         self._random = random
         self.offers = {realm: Offer(realm, self._algorithms, self._qops) for realm in realms}
 
     def challenge(self, offer: Offer, now: float, stale: bool, why: str) -> Challenge:
         """A new challenge: one value an algorithm, in their order, all with one nonce."""
-        dice = self._dice
+        at = self._rolled
+        dice = self._dice[at : at + RANDOM]
+        self._rolled = at + RANDOM
         if not dice:
             # Many at once: a system call for each challenge would cost more than the challenge.
-            dice = self._random(RANDOM * _RANDOM_AT_ONCE)
-        self._dice = dice[RANDOM:]
-        nonce = self._mint.mint(now, dice[:RANDOM], offer.realm, offer.mask)
+            self._dice = self._random(RANDOM * _RANDOM_AT_ONCE)
+            dice = self._dice[:RANDOM]
+            self._rolled = RANDOM
+        nonce = self.mint.mint(now, dice, offer.realm, offer.mask)
         after = ", stale=true" if stale else ""
-        return Challenge(offer.realm, stale, tuple([head + nonce + tail + after for head, tail in offer.ends]), why)
-
-    def read(self, fields: DigestCredentials) -> Nonce | None:
-        """The nonce of these credentials, if we made it for their realm."""
-        nonce = self._mint.read(fields.nonce, fields.realm)
-        return nonce if isinstance(nonce, Nonce) else None
+        values = []
+        for head, tail in offer.ends:
+            values.append(head + nonce + tail + after)
+        return Challenge(offer.realm, stale, values, why)
 
     def algorithm(self, fields: DigestCredentials, mask: int) -> int:
         """The bit of the algorithm that the credentials use, if it and their qop were offered with their nonce; else 0."""
@@ -86,8 +91,13 @@ class Challenges:
             # Only one was offered: whoever leaves the name out can mean no other.
             algorithm = offered
         if fields.qop:
-            return algorithm if QOPS.get(fields.qop, 0) & mask else 0
-        return 0 if self._qop_required else algorithm
+            if not QOPS.get(fields.qop, 0) & mask:
+                return 0
+        elif self._qop_required:
+            return 0
+        if algorithm:
+            self.chosen[fields.algorithm, fields.qop, mask] = algorithm
+        return algorithm
 
     def spend(self, fields: DigestCredentials, nonce: Nonce, now: float) -> str:
         """Spend the count of credentials whose digest was right: "" if all is well, else the cause to ask again for."""
@@ -95,6 +105,6 @@ class Challenges:
         if age > self._expire or age < -self._drift:
             return AUTH_STALE_NONCE
         spent = self.ledger.spend(fields.nonce, nonce.at, fields.nc, now)
-        if spent == Spent.FRESH:
+        if spent is _FRESH:
             return ""
         return AUTH_NONCE_REUSED if spent == Spent.SEEN else AUTH_STALE_NONCE

@@ -99,6 +99,7 @@ class Digest:
         self._timeout = timeout
         self._retry_after = retry_after
         self._down: set[str] = set()
+        self._by_name: dict[str, Offer] = {}
         self._portal: Portal | None = None
         self._house: Any = None
 
@@ -122,6 +123,10 @@ class Digest:
                 if attach is not None:
                     attach(house)
         self._challenges.attach(realms, house.secret, house.random)
+        offers = self._challenges.offers
+        self._by_name = {
+            domain: offers[house.domains.realm_for(domain)] for domain in domains if house.domains.is_local(domain)
+        }
         self._portal = house.portal(self._accounts)
         self._house = house
 
@@ -147,26 +152,29 @@ class Digest:
         Answers at once unless the login is not remembered.
         """
         facts = context.facts
-        if OurDialog in facts or TrustedPeer in facts:
+        if facts and (TrustedPeer in facts or OurDialog in facts):
             return PASS
         request = context.request
-        if request.method == "OPTIONS" and for_ourselves(context):
+        method = request.method
+        if method == "OPTIONS" and for_ourselves(context):
             # "Are you there?" gets its answer under any name, as from strangers: sipsak and monitors use ours.
             return PASS
-        claimed = request.to if request.method == "REGISTER" else request.from_
-        host = claimed.uri.host
-        if not host or not context.site.is_local(host):
-            return PASS
-        challenges = self._challenges
-        offer = challenges.offers.get(context.site.realm_for(host))
+        host = request.to.uri.host if method == "REGISTER" else request.from_.uri.host
+        offer = self._by_name.get(host)
         if offer is None:
-            raise ConfigError(f"Digest was never attached to a site with the domain {host}")
-        if not request.layout.credentials:
+            if not host or not context.site.is_local(host):
+                return PASS
+            offer = self._challenges.offers.get(context.site.realm_for(host))
+            if offer is None:
+                raise ConfigError(f"Digest was never attached to a site with the domain {host}")
+        challenges = self._challenges
+        places = request.layout.credentials
+        if not places:
             return challenges.challenge(offer, context.now, False, AUTH_NO_CREDENTIALS)
         best, best_algorithm, best_nonce = None, 0, None
         refused = AUTH_NO_CREDENTIALS
         seen = 0
-        for at in request.layout.credentials:
+        for at in places:
             seen += 1
             value = request.field_values[at]
             fields = parse_credentials(value) if seen <= MOST_HEADERS else "too many headers with credentials"
@@ -177,16 +185,22 @@ class Digest:
                 return Reply(400, "Malformed credentials", why=f"{AUTH_ERROR}: {fields}")
             if fields.realm != offer.realm:
                 continue
-            nonce = challenges.read(fields)
-            algorithm = 0 if nonce is None else challenges.algorithm(fields, nonce.mask)
-            if not algorithm:
-                refused = AUTH_NONCE_UNKNOWN if nonce is None else AUTH_DOWNGRADE
-                self._tell(context, offer, refused, fields.username)
-            elif algorithm > best_algorithm:
-                best, best_algorithm, best_nonce = fields, algorithm, nonce
+            nonce = challenges.mint.read(fields.nonce, fields.realm)
+            if isinstance(nonce, Nonce):
+                algorithm = challenges.chosen.get((fields.algorithm, fields.qop, nonce.mask), 0)
+                if not algorithm:
+                    algorithm = challenges.algorithm(fields, nonce.mask)
+                if algorithm > best_algorithm:
+                    best, best_algorithm, best_nonce = fields, algorithm, nonce
+                if algorithm:
+                    continue
+                refused = AUTH_DOWNGRADE
+            else:
+                refused = AUTH_NONCE_UNKNOWN
+            self._tell(context, offer, refused, fields.username)
         if best is None or best_nonce is None:
             return challenges.challenge(offer, context.now, False, refused)
-        if self._uri_mode != "off" and not self._is_same_uri(context, best.uri):
+        if self._uri_mode != "off" and best.uri != request.uri.text.encode() and not self._is_same_uri(context, best.uri):
             self._tell(context, offer, AUTH_WRONG_URI, best.username)
             return Reply(400, "Digest URI does not match", why=AUTH_WRONG_URI)
         # The sums are done whether or not a login is remembered.  If they do not come out, the backend has the last word:
@@ -194,15 +208,16 @@ class Digest:
         login = self._logins.find(offer.realm, best.username)
         ha1 = login.ha1.get(BASES[best_algorithm])
         if ha1 is not None:
-            right = verify(best_algorithm, ha1, best, request.method.encode(), request.body)
+            right = verify(best_algorithm, ha1, best, method.encode(), request.body)
             if right and login is not NOBODY and context.now < login.until:
-                return self._accept(context, offer, best, best_nonce, login.passes)
+                # Only now does the nonce's age count and is its count spent.
+                why = challenges.spend(best, best_nonce, context.now)
+                return self._refuse(context, offer, why, best.username, True) if why else login.passes
         return self._ask(context, offer, best, best_algorithm, best_nonce)
 
     def _is_same_uri(self, context: RequestContext, raw: bytes) -> bool:
+        """Whether the URI that was signed means the Request-URI although it is written otherwise."""
         asked = context.request.uri
-        if raw == asked.text.encode("utf-8", "surrogateescape"):
-            return True
         if self._uri_mode == "strict":
             return False
         signed = parse_uri(raw)
@@ -220,11 +235,6 @@ class Digest:
             and context.site.is_local(signed.host)
             and context.site.is_local(asked.host)
         )
-
-    def _accept(self, context: RequestContext, offer: Offer, fields: DigestCredentials, nonce: Nonce, passes: Pass) -> Verdict:
-        """The digest is right: only now does the nonce's age count and is its count spent."""
-        why = self._challenges.spend(fields, nonce, context.now)
-        return self._refuse(context, offer, why, fields.username, True) if why else passes
 
     async def _ask(
         self, context: RequestContext, offer: Offer, fields: DigestCredentials, algorithm: int, nonce: Nonce
@@ -250,7 +260,8 @@ class Digest:
         self._recovered(offer)
         passes = Pass(caller)
         self._logins.keep(credentials, passes, context.now)
-        return self._accept(context, offer, fields, nonce, passes)
+        why = self._challenges.spend(fields, nonce, context.now)
+        return self._refuse(context, offer, why, fields.username, True) if why else passes
 
     def _refuse(self, context: RequestContext, offer: Offer, why: str, auth_id: str, stale: bool = False) -> Verdict:
         """Ask again, which looks the same from outside whatever the cause."""

@@ -31,7 +31,7 @@ class NoOpenRelay:
         facts = context.facts
         if Caller in facts or TrustedPeer in facts:
             return PASS
-        if context.method == "REGISTER":
+        if context.request.method == "REGISTER":
             return _NOT_REGISTERED
         if OurDialog in facts or for_ourselves(context):
             return PASS

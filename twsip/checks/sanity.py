@@ -6,10 +6,9 @@ from typing import Final, final
 from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, IRequestCheck, Reply, RequestContext, Verdict
-from ..sip import names
-from ..sip.abnf import is_token, letters, only, split_list
+from ..sip.abnf import is_token, letters, split_list
 from ..sip.layout import PLACED
-from ..sip.message import Request
+from ..sip.names import CONTACT, PROXY_REQUIRE, REQUIRE
 from .route import for_ourselves, routed
 
 MOST_CONTACTS: Final = 32
@@ -19,6 +18,7 @@ MOST_VIAS: Final = 70
 _PRINTABLE: Final = letters(bytes(range(0x21, 0x7F)))
 _COMMA: Final = 0x2C
 _SCHEMES: Final = ("sip", "sips", "tel")
+_ROUTABLE: Final = ("sip", "sips")
 _UNASKED: Final = ("ACK", "CANCEL")
 
 
@@ -43,9 +43,8 @@ class Sanity:
         """Pass, or the reply that the first thing wrong deserves."""
         request = context.request
         layout = request.layout
-        first = layout.first
         call_id = request.call_id
-        if len(call_id) > LONGEST_CALL_ID or not only(call_id, _PRINTABLE):
+        if len(call_id) > LONGEST_CALL_ID or not call_id.translate(_PRINTABLE).isalpha():
             return _bad("Bad Call-ID")
         sender = request.from_
         to = request.to
@@ -58,30 +57,33 @@ class Sanity:
             return _bad("Too many Vias")
         if len(request.body) > self._most_body:
             return Reply(413, why=f"a body of {len(request.body)} bytes")
-        if first[names.CONTACT] >= PLACED and _too_many_contacts(request):
-            return _bad("Too many Contacts")
+        first = layout.first
+        at = first[CONTACT] - PLACED
+        if at >= 0 and (_COMMA in request.lines[at] or CONTACT in layout.ids[at + 1 :]):
+            if _count(request.values(CONTACT)) > MOST_CONTACTS:
+                return _bad("Too many Contacts")
         if layout.routed and routed(context) is None:
             return _bad("Malformed Route")
         uri = request.uri
-        if not uri.is_sip:
+        if uri.scheme not in _ROUTABLE:
             return Reply(416, why=f"the scheme {uri.scheme[:32]}")
         if uri.headers:
             return _bad("Headers in Request-URI")
-        if request.max_forwards == 0 and not for_ourselves(context):
+        if not request.max_forwards and not for_ourselves(context):
             return Reply(483, why="Max-Forwards is 0 and it is not for us")
-        if first[names.PROXY_REQUIRE] >= PLACED or first[names.REQUIRE] >= PLACED:
+        if first[PROXY_REQUIRE] >= PLACED or first[REQUIRE] >= PLACED:
             return self._understood(context)
         return PASS
 
     def _understood(self, context: RequestContext) -> Verdict:
         """Pass, or 420 for an option tag that we would have to know."""
         request = context.request
-        if request.has(names.PROXY_REQUIRE) and request.method not in _UNASKED:
-            refusal = _unsupported(request.tokens(names.PROXY_REQUIRE), self._proxy_supported)
+        if request.has(PROXY_REQUIRE) and request.method not in _UNASKED:
+            refusal = _unsupported(request.tokens(PROXY_REQUIRE), self._proxy_supported)
             if refusal is not None:
                 return refusal
-        if request.has(names.REQUIRE) and for_ourselves(context):
-            refusal = _unsupported(request.tokens(names.REQUIRE), self._supported)
+        if request.has(REQUIRE) and for_ourselves(context):
+            refusal = _unsupported(request.tokens(REQUIRE), self._supported)
             if refusal is not None:
                 return refusal
         return PASS
@@ -89,14 +91,6 @@ class Sanity:
 
 def _bad(why: str) -> Reply:
     return Reply(400, why, why=why)
-
-
-def _too_many_contacts(request: Request) -> bool:
-    layout = request.layout
-    at = layout.first[names.CONTACT] - PLACED
-    if _COMMA not in request.lines[at] and names.CONTACT not in layout.ids[at + 1 :]:
-        return False
-    return _count(request.values(names.CONTACT)) > MOST_CONTACTS
 
 
 def _count(values: list[bytes]) -> int:

@@ -29,7 +29,9 @@ class Trusted:
     def check(self, context: RequestContext) -> Verdict:
         """Always a Pass, with or without the fact."""
         flow = context.flow
-        if flow.host not in self._nets:
+        nets = self._nets
+        known = nets.members.get(flow.host)
+        if not known and (known is not None or flow.host not in nets):
             return PASS
         if flow.reliable:
             return self._proven

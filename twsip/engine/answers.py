@@ -11,9 +11,10 @@ METHOD_REGISTER: Final = "REGISTER"
 
 def for_ourselves(context: RequestContext) -> bool:
     """Whether the request is for the server itself: then a challenge is 401, else 407 (RFC 3261 section 22)."""
-    if context.method == METHOD_REGISTER:
+    request = context.request
+    if request.method == METHOD_REGISTER:
         return True
-    uri = context.routed.uri if context.routed is not None else context.request.uri
+    uri = context.routed.uri if context.routed is not None else request.uri
     return context.target_local and not uri.user
 
 

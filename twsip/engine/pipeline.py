@@ -50,33 +50,33 @@ class Pipeline:
         What came instead is a refusal, Broke, or something to wait for.  Facts and trace are written into the context.
         """
         trace = context.trace
-        asks = self.asks
-        for number in range(at, len(asks)):
+        for ask in self.asks[at:] if at else self.asks:
             try:
-                verdict = asks[number](context)
+                verdict = ask(context)
             except Exception as error:
-                self.broke(number, error)
-                return number, Broke
+                self.broke(at, error)
+                return at, Broke
             trace.append(verdict)
-            if verdict is PASS:
-                continue
-            if type(verdict) is not PASS_TYPE:
-                return number, verdict
-            for fact in verdict.facts:
-                context.facts.add(fact)
+            if verdict is not PASS:
+                if type(verdict) is not PASS_TYPE:
+                    return at, verdict
+                facts = context.facts
+                for fact in verdict.facts:
+                    facts[type(fact)] = fact
+            at += 1
         return _ALL_PASSED
 
     def handle(self, context: RequestContext, at: int) -> tuple[int, Any]:
         """Ask the handlers from number `at` on: who answered and what, (at, Broke), or (-1, None) when nobody did."""
-        asks = self.asks
-        for number in range(at, len(asks)):
+        for ask in self.asks[at:] if at else self.asks:
             try:
-                answer = asks[number](context)
+                answer = ask(context)
             except Exception as error:
-                self.broke(number, error)
-                return number, Broke
+                self.broke(at, error)
+                return at, Broke
             if answer is not None:
-                return number, answer
+                return at, answer
+            at += 1
         return _NOBODY
 
     async def wait(self, at: int, answer: Awaitable[Any]) -> Any:
@@ -105,13 +105,15 @@ class Pipeline:
 
     def allow(self, context: RequestContext, destination: Destination) -> tuple[str, Verdict] | None:
         """The destination checkpoint: None when all pass, else who refused and how; a check that breaks refuses."""
-        for at, ask in enumerate(self.asks):
+        at = -1
+        for ask in self.asks:
+            at += 1
             try:
                 verdict = ask(context, destination)
             except Exception as error:
                 self.broke(at, error)
                 return self.names[at], Reply(473, "Destination Filtered", why="a destination check broke")
-            if type(verdict) is not PASS_TYPE:
+            if verdict is not PASS and type(verdict) is not PASS_TYPE:
                 if not isinstance(verdict, Verdict):
                     verdict = Reply(473, "Destination Filtered", why="a destination check gave no verdict")
                 return self.names[at], verdict

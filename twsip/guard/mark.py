@@ -18,6 +18,12 @@ def key_from(secret: bytes) -> bytes:
     return blake2s(b"mark", key=secret[:32], person=_PURPOSE).digest()
 
 
+KEPT: Final = 4096
+LONGEST_KEPT: Final = 256
+# What `side` says of two addresses-of-record: who calls whom is mostly asked for again by the same dialog.
+_kept: dict[tuple[str, str], bytes] = {}
+
+
 def side(address: Address, other: Address) -> bytes:
     """How a dialog looks from one side: its tag and address-of-record, and the other's address-of-record.
 
@@ -25,9 +31,17 @@ def side(address: Address, other: Address) -> bytes:
     is the same side; whoever puts a third name into From or To has neither.  A length stands in front, so that no two
     pairs of names read alike.
     """
-    mine = address.aor.encode("utf-8", "surrogateescape")
-    theirs = other.aor.encode("utf-8", "surrogateescape")
-    return b"%b\n%d\n%b%b" % (address.tag, len(mine), mine, theirs)
+    pair = address.uri.aor, other.uri.aor
+    names = _kept.get(pair)
+    if names is None:
+        mine = pair[0].encode("utf-8", "surrogateescape")
+        theirs = pair[1].encode("utf-8", "surrogateescape")
+        names = b"\n%d\n%b%b" % (len(mine), mine, theirs)
+        if len(names) <= LONGEST_KEPT:
+            if len(_kept) >= KEPT:
+                _kept.clear()
+            _kept[pair] = names
+    return address.tag + names
 
 
 @final

@@ -86,7 +86,7 @@ class Nets:
     Answers for the last few thousand addresses are kept (at most 4096, then forgotten all at once).
     """
 
-    __slots__ = ("_four", "_leading", "_members", "_six", "text")
+    __slots__ = ("_four", "_leading", "_six", "members", "text")
 
     def __init__(self, *texts: str) -> None:
         parts: list[str] = []
@@ -102,7 +102,8 @@ class Nets:
         # Apart, so that a wide v6 prefix (::/0) never holds a v4 address.
         self._four = [(shift, frozenset(found)) for shift, found in sorted(four.items())]
         self._six = [(shift, frozenset(found)) for shift, found in sorted(six.items())]
-        self._members: dict[str, bool] = {}
+        self.members: dict[str, bool] = {}
+        """Which of the last few thousand addresses are in the set: for who asks so often that a call less counts."""
         self._leading: dict[str, bool] = {}
 
     def __contains__(self, address: str) -> bool:
@@ -110,13 +111,13 @@ class Nets:
 
         This is the question for a packet's source.  What is no address literal is in no set.
         """
-        known = self._members.get(address)
+        known = self.members.get(address)
         if known is None:
             known = self.has(pack(address))
-            if len(self._members) >= KEPT:
-                self._members.clear()
+            if len(self.members) >= KEPT:
+                self.members.clear()
             if len(address) <= LONGEST:
-                self._members[address] = known
+                self.members[address] = known
         return known
 
     def leads_to(self, address: str) -> bool:

@@ -1,15 +1,22 @@
 """Nonces that prove themselves, and a memory of the counts spent on those that logged somebody in (RFC 7616 section 5.4)."""
 
 from binascii import Error, a2b_base64, b2a_base64
-from collections import OrderedDict
+from collections import deque
 from enum import IntEnum
 from hashlib import blake2s
 from hmac import compare_digest
-from struct import Struct
+from struct import Struct, error
 from typing import Final, final
 
 VERSION: Final = 1
-_PAYLOAD: Final = Struct(">BBHHI8s")  # version, key id, mask, milliseconds in two parts, random
+# Two bytes of version and key id, two of mask and six of milliseconds, random; then what proves it.
+_PAYLOAD: Final = Struct(">HQ8s")
+_WHOLE: Final = Struct(">HQ8x18s")
+_SIZE: Final = _PAYLOAD.size
+_pack: Final = _PAYLOAD.pack
+_unpack: Final = _WHOLE.unpack
+_MASK_AT: Final = 48
+_MILLISECONDS: Final = 2**_MASK_AT - 1
 _TAG: Final = 18
 LENGTH: Final = 48
 """Characters of a nonce: 36 bytes in base64url, which need no padding."""
@@ -39,6 +46,11 @@ class Spent(IntEnum):
     FORGOTTEN = 2
 
 
+# A member of an enumeration is a look-up in its class each time.
+_FRESH: Final = Spent.FRESH
+_SEEN: Final = Spent.SEEN
+
+
 @final
 class Nonce:
     """What one of our nonces says: minted `at` (POSIX seconds), with this mask of algorithms and qops offered."""
@@ -52,19 +64,27 @@ class Nonce:
 
 @final
 class _Key:
-    __slots__ = ("_keyed", "number")
+    __slots__ = ("_key", "_keyed", "head")
 
     def __init__(self, secret: bytes) -> None:
         # Derived, so that one secret of the site may serve several purposes.
-        key = blake2s(secret, person=b"twsipnce").digest()
-        self.number = blake2s(key, digest_size=1).digest()[0]
-        # A copy of one that has its key costs less than a new one.
-        self._keyed = blake2s(key=key, digest_size=_TAG)
+        self._key = blake2s(secret, person=b"twsipnce").digest()
+        self.head = VERSION << 8 | blake2s(self._key, digest_size=1).digest()[0]
+        self._keyed: dict[str, blake2s] = {}
 
-    def tag(self, payload: bytes, end: bytes) -> bytes:
-        """What proves that we made this payload."""
-        keyed = self._keyed.copy()
-        keyed.update(payload + end)
+    def tag(self, realm: str, payload: bytes) -> bytes:
+        """What proves that we made this payload (and what is behind it) for the realm."""
+        keyed = self._keyed.get(realm)
+        if keyed is None:
+            if len(self._keyed) >= MOST_REALMS:
+                self._keyed.clear()
+            # What is signed is behind a key of 32 bytes that the realm has for itself, so that both are one block of the hash:
+            # with key= the key is a block of its own.  A copy of one that has its key costs less than a new one.
+            own = blake2s(realm.encode("utf-8", "surrogateescape"), key=self._key).digest()
+            keyed = blake2s(own, digest_size=_TAG)
+            self._keyed[realm] = keyed
+        keyed = keyed.copy()
+        keyed.update(payload)
         return keyed.digest()
 
 
@@ -76,7 +96,7 @@ class Mint:
     request, if the binding says one) that it was made for, and only with what was offered.
     """
 
-    __slots__ = ("_ends", "_keys")
+    __slots__ = ("_keys",)
 
     def __init__(self, secrets: list[bytes]) -> None:
         """The first secret signs, all verify: put a new one in front to rotate.  Raises ValueError for weak ones."""
@@ -86,54 +106,32 @@ class Mint:
             if len(secret) < 16:
                 raise ValueError("a secret needs at least 16 bytes")
         self._keys = [_Key(blake2s(secret).digest()) for secret in secrets]
-        self._ends: dict[str, bytes] = {}
-
-    def _end(self, realm: str, binding: bytes) -> bytes:
-        """What is signed behind the payload.  Its length is fixed and a realm holds no NUL: no two inputs read the same."""
-        end = self._ends.get(realm)
-        if end is None:
-            if len(self._ends) >= MOST_REALMS:
-                self._ends.clear()
-            end = self._ends[realm] = realm.encode("utf-8", "surrogateescape") + b"\0"
-        return end + binding if binding else end
 
     def mint(self, now: float, random: bytes, realm: str, mask: int, binding: bytes = b"") -> str:
         """A new nonce; `random` are 8 random bytes, `mask` up to 16 bits, `binding` anything to tie it to."""
         key = self._keys[0]
-        milliseconds = int(now * 1000)
-        payload = _PAYLOAD.pack(VERSION, key.number, mask, milliseconds >> 32, milliseconds & 0xFFFFFFFF, random)
-        tagged = payload + key.tag(payload, self._end(realm, binding))
-        return b2a_base64(tagged, newline=False).translate(_TO_URL).decode()
+        payload: bytes = _pack(key.head, mask << _MASK_AT | int(now * 1000), random)
+        tag = key.tag(realm, payload + binding if binding else payload)
+        return b2a_base64(payload + tag, newline=False).translate(_TO_URL).decode()
 
     def read(self, nonce: bytes, realm: str, binding: bytes = b"") -> Nonce | Fault:
         """What the nonce says, whatever its age, or why it is none of ours.  Never raises."""
         if len(nonce) != LENGTH:
             return Fault.MALFORMED
         try:
-            raw = a2b_base64(nonce.translate(_FROM_URL), strict_mode=True)
-        except Error:
+            # So many characters are so many bytes only if none was passed over.
+            raw = a2b_base64(nonce.translate(_FROM_URL))
+            head, stamp, tag = _unpack(raw)
+        except (Error, error):
             return Fault.MALFORMED
-        payload = raw[: _PAYLOAD.size]
-        version, number, mask, high, low, _ = _PAYLOAD.unpack(payload)
-        if version != VERSION:
-            return Fault.MALFORMED
-        fault = Fault.UNKNOWN_KEY
+        fault = Fault.MALFORMED if head >> 8 != VERSION else Fault.UNKNOWN_KEY
         for key in self._keys:
-            if key.number == number:
-                if compare_digest(key.tag(payload, self._end(realm, binding)), raw[_PAYLOAD.size :]):
-                    return Nonce(((high << 32) | low) / 1000.0, mask)
+            if key.head == head:
+                payload = raw[:_SIZE]
+                if compare_digest(key.tag(realm, payload + binding if binding else payload), tag):
+                    return Nonce((stamp & _MILLISECONDS) / 1000.0, stamp >> _MASK_AT)
                 fault = Fault.FORGED
         return fault
-
-
-@final
-class _Window:
-    __slots__ = ("at", "bits", "top")
-
-    def __init__(self, at: float, top: int, bits: int) -> None:
-        self.at = at
-        self.top = top
-        self.bits = bits
 
 
 @final
@@ -144,14 +142,18 @@ class Ledger:
     before it that is not here: those are FORGOTTEN, so that what was forgotten cannot be replayed.
     """
 
-    __slots__ = ("_floor", "_life", "_most", "_windows")
+    __slots__ = ("_due", "_floor", "_life", "_most", "_order", "_windows")
 
     def __init__(self, most: int, life: float) -> None:
         """`life` is how long after its minting a nonce is accepted at all, in seconds."""
         self._most = most
         self._life = life
         self._floor = -1.0
-        self._windows: OrderedDict[bytes, _Window] = OrderedDict()
+        # Of each the highest count, and bits for it and those behind; then all as they came, and when they were minted.
+        self._windows: dict[bytes, list[int]] = {}
+        self._order: deque[tuple[float, bytes]] = deque()
+        self._due = -1.0
+        """Up to then the first of the order lives; below 0 when that is not known."""
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -166,37 +168,40 @@ class Ledger:
         if window is None:
             if at <= self._floor:
                 return Spent.FORGOTTEN
-            self._make_room(now)
-            if count == 0:
-                self._windows[nonce] = _Window(at, MOST_COUNT, _BITS)
-            else:
-                self._windows[nonce] = _Window(at, count, 1)
-            return Spent.FRESH
+            if now > self._due or len(self._windows) >= self._most:
+                self._make_room(now)
+            self._windows[nonce] = [count, 1] if count else [MOST_COUNT, _BITS]
+            self._order.append((at, nonce))
+            return _FRESH
         if count == 0:
-            return Spent.SEEN
-        ahead = count - window.top
+            return _SEEN
+        ahead = count - window[0]
         if ahead > 0:
-            window.bits = ((window.bits << ahead) | 1) & _BITS if ahead < WINDOW else 1
-            window.top = count
-            return Spent.FRESH
+            window[0] = count
+            window[1] = ((window[1] << ahead) | 1) & _BITS if ahead < WINDOW else 1
+            return _FRESH
         behind = -ahead
-        if behind >= WINDOW or (window.bits >> behind) & 1:
-            return Spent.SEEN
-        window.bits |= 1 << behind
-        return Spent.FRESH
+        if behind >= WINDOW or (window[1] >> behind) & 1:
+            return _SEEN
+        window[1] |= 1 << behind
+        return _FRESH
 
     def _make_room(self, now: float) -> None:
         # At most three go for each one that comes, so the dead leave faster than the living arrive.
+        order = self._order
+        self._due = -1.0
         for _ in range(3):
-            if not self._windows:
+            if not order:
                 return
-            full = len(self._windows) >= self._most
-            oldest = next(iter(self._windows.values()))
-            if oldest.at + self._life >= now:
-                if not full:
+            minted, nonce = order[0]
+            lives = minted + self._life
+            if lives >= now:
+                if len(order) < self._most:
+                    self._due = lives
                     return
-                if oldest.at > self._floor:
-                    self._floor = oldest.at
-                self._windows.popitem(last=False)
+                if minted > self._floor:
+                    self._floor = minted
+            del self._windows[nonce]
+            order.popleft()
+            if lives >= now:
                 return
-            self._windows.popitem(last=False)

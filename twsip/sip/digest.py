@@ -57,19 +57,19 @@ except ImportError:
     _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 KEPT: Final = 4096
-# H(A2) of qop=auth by algorithm and A2: the same few methods and URIs come again and again.
-_kept: dict[tuple[int, bytes], bytes] = {}
+# What qop=auth ends with, `auth:` and H(A2), by algorithm and A2: the same few methods and URIs come again and again.
+_kept: dict[int, dict[bytes, bytes]] = {bit: {} for bit in ALGORITHMS.values()}
 
 
-def _hashed_a2(algorithm: int, a2: bytes) -> bytes:
-    known = _kept.get((algorithm, a2))
-    if known is None:
-        known = hashed(algorithm, a2)
-        if len(a2) <= 256:
-            if len(_kept) >= KEPT:
-                _kept.clear()
-            _kept[algorithm, a2] = known
-    return known
+def _ending(algorithm: int, a2: bytes) -> bytes:
+    """`auth:` and H(A2), remembered if it is not too long."""
+    ending = b"auth:" + hashed(algorithm, a2)
+    if len(a2) <= 256:
+        kept = _kept[algorithm]
+        if len(kept) >= KEPT:
+            kept.clear()
+        kept[a2] = ending
+    return ending
 
 
 def hashed(algorithm: int, data: bytes) -> bytes:
@@ -96,15 +96,14 @@ def response(algorithm: int, ha1_hex: bytes, fields: DigestCredentials, method: 
         ha1_hex = hashed(algorithm, b":".join((ha1_hex, fields.nonce, fields.cnonce)))
     a2 = method + b":" + fields.uri
     qop = fields.qop
-    if not qop:
-        return hashed(algorithm, b":".join((ha1_hex, fields.nonce, _hashed_a2(algorithm, a2))))
-    if qop == "auth-int":
-        word = b"auth-int"
-        ha2 = hashed(algorithm, a2 + b":" + hashed(algorithm, body))
+    if qop != "auth-int":
+        ending = _kept[algorithm].get(a2) or _ending(algorithm, a2)
+        if not qop:
+            return hashed(algorithm, b":".join((ha1_hex, fields.nonce, ending[5:])))
     else:
-        word = b"auth"
-        ha2 = _hashed_a2(algorithm, a2)
-    return hashed(algorithm, b":".join((ha1_hex, fields.nonce, fields.nc_text, fields.cnonce, word, ha2)))
+        ending = b"auth-int:" + hashed(algorithm, a2 + b":" + hashed(algorithm, body))
+    text = b":".join((ha1_hex, fields.nonce, fields.nc_text, fields.cnonce, ending))
+    return _md5(text).hexdigest().encode() if algorithm == MD5 else hashed(algorithm, text)
 
 
 def verify(algorithm: int, ha1_hex: bytes, fields: DigestCredentials, method: bytes, body: bytes) -> bool:

@@ -13,6 +13,7 @@ from twsip.sip.fields.auth import (
     print_authentication_info,
     print_challenge,
 )
+from twsip.sip.fields.authparams import MOST_SHAPES, SHAPES
 
 GOOD = (
     b'Digest username="Mufasa", realm="http-auth@example.org", uri="/dir/index.html", algorithm=MD5, '
@@ -97,6 +98,9 @@ def test_user_names_stay_data() -> None:
         MANDATORY + b", opaque=a b",
         MANDATORY + b', opaque="',
         MANDATORY + b', opaque="\\"',
+        MANDATORY + b', opaque="\\\\", qop=a b',
+        MANDATORY + b', opaque="\\\\", realm="r"',
+        MANDATORY + b'  "x"',
         MANDATORY.replace(b'"00"', b'"0x"'),
         MANDATORY.replace(b'"a"', b'"\xff"'),
         MANDATORY.replace(b'"a"', b'"' + b"a" * 257 + b'"'),
@@ -207,3 +211,78 @@ def test_counts_are_read_as_they_stand_first_and_again(tail: bytes, nc: int, cno
         else:
             assert isinstance(found, DigestCredentials), found
             assert (found.nc, int(found.nc_text, 16), found.cnonce) == (nc, nc, cnonce)
+
+
+def said(value: bytes) -> object:
+    found = parse_credentials(value)
+    if isinstance(found, str):
+        return found
+    names = (found.username, found.realm, found.algorithm, found.qop)
+    return *names, found.nonce, found.uri, found.response, found.nc, found.nc_text, found.cnonce, found.opaque
+
+
+LONG = b"x" * 257
+USUAL = BEFORE + b'cnonce="cc", opaque="oo", algorithm=MD5, qop=auth, nc=00000001'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        USUAL,
+        USUAL.replace(b"00000001", b"0000002a"),
+        USUAL.replace(b"00000001", b"ffFFffFF"),
+        USUAL.replace(b"00000001", b"00000000"),
+        USUAL.replace(b"00000001", b"0x000001"),
+        USUAL.replace(b"00000001", b"0000001"),
+        USUAL.replace(b"nc=00000001", b"nc="),
+        USUAL + b"  ",
+        USUAL + b", x",
+        USUAL + b'"',
+        USUAL.replace(b"nc=", b"nc=\""),
+        USUAL.replace(b'"cc"', b'""'),
+        USUAL.replace(b'"cc"', b'"oo"'),
+        USUAL.replace(b'"cc"', b'"nc=00000001"'),
+        USUAL.replace(b'"oo"', b'""'),
+        USUAL.replace(b'"0f"', b'"F0a"'),
+        USUAL.replace(b'"0f"', b'"0g"'),
+        USUAL.replace(b'"0f"', b'"' + b"0" * 130 + b'"'),
+        USUAL.replace(b'"a"', b'"\xff"'),
+        USUAL.replace(b'"a"', b'"' + LONG + b'"'),
+        USUAL.replace(b'"r"', b'"' + LONG + b'"'),
+        USUAL.replace(b'"r"', b'"\xc3\xa9"'),
+        USUAL.replace(b'"r"', b'"a"'),
+        USUAL.replace(b'"n"', b'"a\\"b"'),
+        USUAL.replace(b"Digest", b"digest"),
+        USUAL.replace(b"Digest", b"Digestive"),
+        USUAL.replace(b"=MD5", b'="md5"'),
+        USUAL.replace(b"=MD5", b'="M D"'),
+        USUAL.replace(b"=auth,", b'="auth-int",'),
+        USUAL.replace(b'uri="sip:r"', b"uri=sip:r"),
+        USUAL.replace(b", qop=auth", b""),
+        USUAL.replace(b", nc=00000001", b""),
+        USUAL.replace(b"nc=00000001", b"x=00000001"),
+        USUAL.replace(b"qop=auth, nc=00000001", b"nc=00000003, qop=auth"),
+        USUAL.replace(b"qop=auth, nc=00000001", b"qop=auth, opaque= nc=00000003"),
+        USUAL.replace(b", qop=auth, nc=00000001", b"").replace(b'cnonce="cc"', b'qop=auth, nc=00000001, cnonce="cc"'),
+        USUAL.replace(b"Digest ", b"Digest " + b" " * 400),
+        USUAL.replace(b'opaque="oo"', b'foo="bar"'),
+        USUAL.replace(b'opaque="oo"', b'foo="c"').replace(b'"cc"', b'"c"'),
+        USUAL.replace(b'opaque="oo"', b'foo=""'),
+        USUAL.replace(b'opaque="oo"', b'foo="bar", foo="bar"'),
+    ],
+)
+def test_a_shape_that_is_known_says_what_reading_says(value: bytes) -> None:
+    SHAPES.clear()
+    alone = said(value)
+    for other in (USUAL, MANDATORY, value.replace(b'="', b'="00'), value.replace(b"00000001", b"00000002")):
+        SHAPES.clear()
+        said(other)
+        assert said(value) == alone
+        assert said(value) == alone
+
+
+def test_shapes_are_bounded() -> None:
+    SHAPES.clear()
+    for number in range(MOST_SHAPES + 2):
+        said(USUAL.replace(b"=MD5", b"=%d" % number))
+    assert 0 < len(SHAPES) <= MOST_SHAPES

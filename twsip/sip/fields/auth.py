@@ -1,10 +1,11 @@
 """Digest challenges, credentials and Authentication-Info: read and printed (RFC 7616 section 3, RFC 3261 section 20.7)."""
 
+from binascii import unhexlify
 from collections.abc import Collection
 from typing import Final, final
 
 from ..abnf import HEX, is_token, only, unquote
-from .authparams import Found, collect
+from .authparams import COUNT_TAKEN, COUNTS, SHAPES, Found, Shape, collect, keep_shape
 
 MOST_HEADERS: Final = 8
 """So many Authorization and Proxy-Authorization headers together may one request have."""
@@ -15,6 +16,8 @@ LONGEST_NONCE: Final = 512
 LONGEST_URI: Final = 2048
 LONGEST_CNONCE: Final = 512
 LONGEST_RESPONSE: Final = 128
+LONGEST_USUAL: Final = LONGEST_NONCE
+"""No value in a header of so many bytes is too long, but for username, realm and response."""
 
 _BACKSLASH: Final = 0x5C
 OTHER_SCHEME: Final = "another scheme than Digest"
@@ -90,6 +93,31 @@ def parse_credentials(value: bytes) -> DigestCredentials | str:
     The reason is OTHER_SCHEME when the header is not Digest; anything else means that it is malformed.  Quotes around
     algorithm, qop and nc are forgiven, as are missing ones around uri; a parameter that stands twice is not.
     """
+    outside: tuple[bytes, ...] = ()
+    if len(value) <= LONGEST_USUAL and _BACKSLASH not in value:
+        # Nearly always all that is new stands between quotes, and in the count.
+        pieces = value.split(b'"')
+        tail = pieces[-1]
+        count = tail[-8:]
+        nc = COUNTS.get(count, 0)
+        if nc:
+            pieces[-1] = tail[:-8] + COUNT_TAKEN
+        else:
+            start = tail.find(b"nc=") + 3
+            count = tail[start : start + 8]
+            if start > 2 and len(count) == 8 and only(count, HEX):
+                nc = int(count, 16)
+            if nc:
+                pieces[-1] = tail[:start] + COUNT_TAKEN + tail[start + 8 :]
+            else:
+                count = b""
+        if len(pieces) & 1:
+            outside = tuple(pieces[::2])
+            shape = SHAPES.get(outside)
+            if shape is not None:
+                if shape.plain:
+                    return _of_shape(shape, pieces, nc or shape.nc, count or shape.count)
+                return _judged(shape.values(pieces, count))
     if value[:7] != b"Digest ":
         if value[:6].lower() != b"digest" or (len(value) > 6 and value[6:7] not in b" \t"):
             return OTHER_SCHEME
@@ -99,7 +127,40 @@ def parse_credentials(value: bytes) -> DigestCredentials | str:
     wrong = collect(value[7:], found)
     if wrong:
         return wrong
-    username_raw, realm_raw, nonce, uri, response, algorithm_raw, cnonce, opaque, qop_raw, nc_text = found.values
+    judged = _judged(found.values)
+    if outside and isinstance(judged, DigestCredentials):
+        keep_shape(outside, found, judged.algorithm, judged.qop, judged.nc, judged.nc_text)
+    return judged
+
+
+def _of_shape(shape: Shape, pieces: list[bytes], nc: int, count: bytes) -> DigestCredentials | str:
+    """What `_judged` says, in fewer steps: that algorithm, qop and count hold is known."""
+    username, realm, nonce, uri, response, _, cnonce, opaque, _, _ = shape.places
+    if shape.more:
+        pieces += shape.more
+    # The place of what is not there.
+    pieces[0] = b""
+    proof = pieces[response]
+    if (
+        len(proof) <= LONGEST_RESPONSE
+        and len(pieces[username]) <= LONGEST_USERNAME
+        and len(pieces[realm]) <= LONGEST_REALM
+        and (pieces[cnonce] or not nc)
+    ):
+        try:
+            unhexlify(proof)
+            return DigestCredentials(
+                pieces[username].decode(), pieces[realm].decode(), pieces[nonce], pieces[uri], proof.lower(),
+                shape.algorithm, shape.qop, nc, count, pieces[cnonce], pieces[opaque],
+            )  # fmt: skip
+        except ValueError:
+            pass  # half a byte is no fault, everything else is
+    return _judged(shape.values(pieces, count))
+
+
+def _judged(values: list[bytes | None]) -> DigestCredentials | str:
+    """The credentials that these values of NAMES make, or what is wrong with them."""
+    username_raw, realm_raw, nonce, uri, response, algorithm_raw, cnonce, opaque, qop_raw, nc_text = values
     if username_raw is None or realm_raw is None or nonce is None or uri is None or response is None:
         return "a mandatory parameter is missing"
     if len(nonce) > LONGEST_NONCE or len(uri) > LONGEST_URI or len(response) > LONGEST_RESPONSE:

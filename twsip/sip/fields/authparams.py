@@ -23,6 +23,8 @@ def _spellings(ends: str) -> dict[bytes, int]:
 _KNOWN: Final[dict[bytes, int]] = _spellings("")
 _OPENING: Final[dict[bytes, int]] = _spellings("=")
 _STRANGE: Final = -1
+_ALGORITHM: Final = NAMES.index("algorithm")
+_QOP: Final = NAMES.index("qop")
 _NC: Final = NAMES.index("nc")
 
 _NO_TOKEN: Final = "a parameter's name is no token"  # noqa: S105
@@ -33,11 +35,12 @@ _MALFORMED: Final = "a parameter's value is malformed"
 
 @final
 class Found:
-    """The parameters met so far: the known ones by their place in NAMES, of others only the names."""
+    """The parameters met so far: the known ones by their place in NAMES, of others only the names.  `pieces` are what quotes divide."""
 
-    __slots__ = ("others", "values")
+    __slots__ = ("others", "pieces", "values")
 
     def __init__(self) -> None:
+        self.pieces: list[bytes] = []
         self.values: list[bytes | None] = [None, None, None, None, None, None, None, None, None, None]
         self.others: set[bytes] = set()
 
@@ -83,11 +86,47 @@ _Outside = tuple[tuple[tuple[int, bytes], ...], int]
 _between: dict[bytes, _Outside] = {}
 _behind: dict[bytes, _Outside] = {}
 _NO_COUNT: Final = b"00000000"
-MOST_SHAPES: Final = 1024
-LONGEST_SHAPE: Final = 512
-# Of a whole header: all that stands outside its quotes, and then where each of the quoted pieces belongs.
-_shapes: dict[tuple[bytes, ...], tuple[tuple[tuple[int, bytes], ...], tuple[int, ...]]] = {}
 _AFTER: Final = (b"", b",", b" ", b"\t")
+MOST_SHAPES: Final = 1024
+COUNT_TAKEN: Final = b'"'
+"""Stands in a shape where a nonce count was: nothing else outside the quotes can be a quote."""
+COUNTS: Final[dict[bytes, int]] = {b"%08x" % count: count for count in range(1, 1000)}
+"""The nonce counts that are met all day."""
+
+
+@final
+class Shape:
+    """What headers with the same text outside their quotes have in common, whatever the nonce count behind the last quote.
+
+    `places` says for each of NAMES which piece between quotes it is, or which of `more`, the values that stand outside
+    them, counted on behind the pieces; 0 when it is not there or is the count.  `plain` says that algorithm, qop and count
+    are not quoted and hold: `algorithm` and `qop` are what they mean, and where no count was taken out `nc` and `count`.
+    """
+
+    __slots__ = ("algorithm", "count", "more", "nc", "places", "plain", "qop")
+
+    def __init__(
+        self, places: tuple[int, ...], more: list[bytes], plain: bool, algorithm: str, qop: str, nc: int, count: bytes
+    ) -> None:
+        self.places = places
+        self.more = more
+        self.plain = plain
+        self.algorithm = algorithm
+        self.qop = qop
+        self.nc = nc
+        self.count = count
+
+    def values(self, pieces: list[bytes], count: bytes) -> list[bytes | None]:
+        """The values of NAMES in a header of this shape, made of these pieces; `count` is what was taken out, if anything."""
+        every = pieces + self.more
+        found = [every[at] if at else None for at in self.places]
+        if count:
+            found[_NC] = count
+        return found
+
+
+# By all that stands outside the quotes of a header, the scheme included; LONGEST_USUAL of it at most (`parse_credentials`).
+SHAPES: Final[dict[tuple[bytes, ...], Shape]] = {}
 
 
 def collect(rest: bytes, found: Found) -> str:
@@ -98,48 +137,35 @@ def collect(rest: bytes, found: Found) -> str:
     last = len(pieces) - 1
     if last % 2:
         return "a quoted string does not close"
+    found.pieces = pieces
+    return _read(pieces, last, found)
+
+
+def keep_shape(outside: tuple[bytes, ...], found: Found, algorithm: str, qop: str, nc: int, count: bytes) -> None:
+    """Remember the shape of a header without fault, unless where its parameters stand cannot be told for sure."""
+    pieces = found.pieces
     values = found.values
-    tail = pieces[last]
-    count = b""
-    start = tail.find(b"nc=")
-    if start > 0 and _has_count(tail, start):
-        count = tail[start + 3 : start + 11]
-        tail = tail[: start + 3] + _NO_COUNT + tail[start + 11 :]
-    outside = (*pieces[0:last:2], tail)
-    shape = _shapes.get(outside)
-    if shape is not None:
-        for where, value in shape[0]:
-            values[where] = value
-        if count:
-            values[_NC] = count
-        at = 1
-        for where in shape[1]:
-            values[where] = pieces[at]
-            at += 2
-        return ""
-    wrong = _read(pieces, last, found)
-    if not wrong and not found.others:
-        _keep_shape(outside, pieces, last, values, count)
-    return wrong
-
-
-def _keep_shape(
-    outside: tuple[bytes, ...], pieces: list[bytes], last: int, values: list[bytes | None], count: bytes
-) -> None:
-    """Remember where the parameters of such a header stand."""
-    order: list[int] = []
-    for at in range(1, last, 2):
-        # A piece is told by being the very object, which one of no or one byte is not alone.
-        places = [where for where, value in enumerate(values) if value is pieces[at]]
-        if len(pieces[at]) < 2 or len(places) != 1:
-            return
-        order.append(places[0])
-    there = [(where, value) for where, value in enumerate(values) if value is not None and where not in order]
-    if len(b"".join(outside)) > LONGEST_SHAPE or (count and _NC not in [where for where, _ in there]):
+    taken = outside[-1].find(COUNT_TAKEN)
+    counted = taken >= 0
+    if counted and (pieces[-1][:taken][-3:] != b"nc=" or not _has_count(pieces[-1], taken - 3)):
         return
-    if len(_shapes) >= MOST_SHAPES:
-        _shapes.clear()
-    _shapes[outside] = (tuple(there), tuple(order))
+    order = [0] * len(NAMES)
+    for at in range(1, len(pieces), 2):
+        # A piece is told by being the very object, which one of no or one byte need not be alone.
+        places = [where for where, value in enumerate(values) if value is pieces[at]]
+        if len(places) == 1 and (len(pieces[at]) > 1 or not found.others):
+            order[places[0]] = at
+        elif places or len(pieces[at]) < 2:
+            return
+    plain = not order[_ALGORITHM] and not order[_QOP] and not order[_NC] and (qop != "" or not counted)
+    more: list[bytes] = []
+    for where, value in enumerate(values):
+        if value is not None and not order[where] and not (counted and where == _NC):
+            order[where] = len(pieces) + len(more)
+            more.append(value)
+    if len(SHAPES) >= MOST_SHAPES:
+        SHAPES.clear()
+    SHAPES[outside] = Shape(tuple(order), more, plain, algorithm, qop, nc, count)
 
 
 def _read(pieces: list[bytes], last: int, found: Found) -> str:
