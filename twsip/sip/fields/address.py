@@ -8,6 +8,7 @@ from ..uri import Uri, parse_uri
 NO_PARAMETERS: Final[dict[bytes, bytes]] = {}
 MOST: Final = 64
 KEPT: Final = 4096
+_CLOSING: Final = 0x3E
 
 
 @final
@@ -38,15 +39,16 @@ def parse_address(value: bytes) -> Address | None:
     Without angle brackets everything after a semicolon belongs to the header, and the URI may hold neither
     comma nor question mark (RFC 3261 section 20).
     """
-    plain, mark, tag = value.rpartition(b";tag=")
-    if not mark:
+    if value and value[-1] == _CLOSING:
         known = _kept.get(value)
         if known is not None:
             return known
     else:
-        known = _kept.get(plain)
-        if known is not None and is_token(tag):
-            return Address(known.display, known.uri, NO_PARAMETERS, tag)
+        plain, mark, tag = value.rpartition(b";tag=")
+        if mark:
+            known = _kept.get(plain)
+            if known is not None and (tag.isalnum() or is_token(tag)):
+                return Address(known.display, known.uri, NO_PARAMETERS, tag)
     return _parse_address(value)
 
 
