@@ -398,3 +398,16 @@ def test_first_lines_that_are_refused_are_refused_each_time(start: str) -> None:
         found = parse(start.encode() + rest)
         assert isinstance(found, Malformed) and found.status == 400
     assert start.encode() not in parser._starts
+
+
+def test_cseqs_are_remembered_up_to_a_bound() -> None:
+    head = b"A sip:a@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=x\r\nf: <sip:a@b>\r\nt: <sip:a@b>\r\ni: c\r\nCSeq: "
+    for at in range(parser.KEPT + 2):
+        found = parse(head + b"%d A\r\n\r\n" % at)
+        assert isinstance(found, Request) and found.cseq == at
+    assert len(parser._cseqs) <= parser.KEPT
+    for value in (b"1  A" + b" " * 40, b"2147483648 A", b"1 B", b"x A", b"1 @"):
+        for _ in range(2):
+            found = parse(head + value + b"\r\n\r\n")
+            assert isinstance(found, Malformed) == (value[-1:] != b" ")
+    assert b"2147483648 A" not in parser._cseqs and b"1 @" not in parser._cseqs

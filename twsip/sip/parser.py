@@ -22,6 +22,7 @@ LONGEST_LINE: Final = 8192
 MOST_CSEQ: Final = 2**31 - 1
 MOST_LENGTH: Final = 2**31
 LONGEST_START: Final = 256
+LONGEST_CSEQ: Final = 32
 KEPT: Final = 4096
 
 _LENGTH: Final = "Content-Length is missing, malformed or more than there is"
@@ -32,22 +33,24 @@ _SPACE: Final = 0x20
 class Start:
     """A first line.  Of one that `asks`: its method as written and as text ("" for none), and its URI (None for none).
 
-    Of one that answers: its status (-1 for none) and its reason.
+    Of one that answers: its status (-1 for none), and the line as we write it.
     """
 
-    __slots__ = ("asks", "method", "name", "reason", "status", "uri")
+    __slots__ = ("asks", "method", "name", "status", "uri", "written")
 
-    def __init__(self, asks: bool, name: bytes, method: str, uri: Uri | None, status: int, reason: bytes) -> None:
+    def __init__(self, asks: bool, name: bytes, method: str, uri: Uri | None, status: int, written: bytes) -> None:
         self.asks = asks
         self.name = name
         self.method = method
         self.uri = uri
         self.status = status
-        self.reason = reason
+        self.written = written
 
 
 # The same few thousand come again and again.
 _starts: dict[bytes, Start] = {}
+# So do these: number, method as written, and method as text.
+_cseqs: dict[bytes, tuple[int, bytes, str]] = {}
 
 
 def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed | None:
@@ -110,7 +113,7 @@ def _read_start(start: bytes) -> Start | None:
         good = method != "" and read.uri is not None
     else:
         digits, _, reason = start[8:].partition(b" ")
-        read = Start(False, b"", "", None, SMALL.get(digits, -1), reason)
+        read = Start(False, b"", "", None, SMALL.get(digits, -1), b"SIP/2.0 " + digits + b" " + reason)
         good = 100 <= read.status <= 699
     if good and len(start) <= LONGEST_START:
         if len(_starts) >= KEPT:
@@ -239,15 +242,12 @@ def _request(
     if not call_id or _SPACE in call_id:
         return Malformed(400, "Call-ID is missing or malformed", method, lines, ids, True)
     at = layout.cseq
-    count, _, named = values[at].partition(b" ") if at >= 0 else (b"", b"", b"")
-    cseq = SMALL.get(count, -1)
-    if cseq < 0 or named != start.name:
-        count, named = _apart(values[at]) if at >= 0 else (b"", b"")
-        cseq = number(count, MOST_CSEQ)
-        if cseq < 0:
-            return Malformed(400, "CSeq is missing, malformed or over 2147483647", method, lines, ids, True)
-        if named != start.name:
-            return Malformed(400, "CSeq names another method", method, lines, ids, True)
+    value = values[at] if at >= 0 else b""
+    cseq, named, _ = _cseqs.get(value) or _read_cseq(value)
+    if cseq < 0:
+        return Malformed(400, "CSeq is missing, malformed or over 2147483647", method, lines, ids, True)
+    if named != start.name:
+        return Malformed(400, "CSeq names another method", method, lines, ids, True)
     if size < 0:
         return Malformed(400, _LENGTH, method, lines, ids, True)
     uri = start.uri
@@ -264,10 +264,20 @@ def _request(
     return Request(lines, values, layout, body, via, from_, to, call_id, cseq, method, uri, hops)
 
 
-def _apart(value: bytes) -> tuple[bytes, bytes]:
-    """Number and method of a CSeq, however much white space stands between them."""
+def _read_cseq(value: bytes) -> tuple[int, bytes, str]:
+    """Number (-1 for none) and method ("" for none) of a CSeq, remembered if both are good and it is short."""
+    # However much white space stands between them.
     count, _, named = value.replace(b"\t", b" ").partition(b" ")
-    return count, named.strip(b" ")
+    named = named.strip(b" ")
+    method = METHODS.get(named, "")
+    if not method and is_token(named):
+        method = named.decode()
+    read = (number(count, MOST_CSEQ), named, method)
+    if read[0] >= 0 and method and len(value) <= LONGEST_CSEQ:
+        if len(_cseqs) >= KEPT:
+            _cseqs.clear()
+        _cseqs[value] = read
+    return read
 
 
 def _response(
@@ -289,20 +299,10 @@ def _response(
     at = layout.call_id
     call_id = values[at] if at >= 0 else b""
     at = layout.cseq
-    count, _, named = values[at].partition(b" ") if at >= 0 else (b"", b"", b"")
-    cseq = SMALL.get(count, -1)
-    method = METHODS.get(named, "")
-    if cseq < 0 or not method:
-        count, named = _apart(values[at]) if at >= 0 else (b"", b"")
-        cseq = number(count, MOST_CSEQ)
-        method = METHODS.get(named, "")
-        if not method:
-            if is_token(named):
-                method = named.decode()
-            else:
-                cseq = -1
-    if cseq < 0 or not call_id or layout.from_ < 0 or layout.to < 0:
+    value = values[at] if at >= 0 else b""
+    cseq, _, method = _cseqs.get(value) or _read_cseq(value)
+    if cseq < 0 or not method or not call_id or layout.from_ < 0 or layout.to < 0:
         return Malformed(400, "From, To, Call-ID or CSeq is missing or malformed", "", lines, ids, False)
     if size < 0:
         return Malformed(400, _LENGTH, "", lines, ids, False)
-    return Response(lines, values, layout, body, via, call_id, cseq, method, status, start.reason)
+    return Response(lines, values, layout, body, via, call_id, cseq, method, status, start.written)
