@@ -148,7 +148,7 @@ class Request(Message):
         """
         via = self.via
         if via.rport >= 0 or via.received or via.head.bare != source.host:
-            at = self.layout.vias[0]
+            at = self.layout.via
             line = stamped(via, source)
             self.lines[at] = line
             self.field_values[at] = line[5:]

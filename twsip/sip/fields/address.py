@@ -8,7 +8,11 @@ from ..uri import Uri, parse_uri
 NO_PARAMETERS: Final[dict[bytes, bytes]] = {}
 MOST: Final = 64
 KEPT: Final = 4096
+_QUOTE: Final = 0x22
+_COMMA: Final = 0x2C
+_SEMICOLON: Final = 0x3B
 _CLOSING: Final = 0x3E
+_MARK: Final = 0x3F
 
 
 @final
@@ -78,7 +82,7 @@ def _parse_address(value: bytes) -> Address | None:
         if opening < 0:
             return _parse_bare(value)
         display = value[:opening].strip(b" \t")
-        if b'"' in display or b"," in display or b";" in display:
+        if _QUOTE in display or _COMMA in display or _SEMICOLON in display:
             return None
     closing = value.find(b">", opening)
     if closing < 0:
@@ -106,7 +110,7 @@ def _parse_address(value: bytes) -> Address | None:
 def _parse_bare(value: bytes) -> Address | None:
     spec, semicolon, tail = value.partition(b";")
     spec = spec.strip(b" \t")
-    if b"?" in spec or b"," in spec:
+    if _MARK in spec or _COMMA in spec:
         return None
     uri = parse_uri(spec)
     params = parameters(tail) if semicolon else NO_PARAMETERS

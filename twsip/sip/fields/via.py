@@ -7,6 +7,9 @@ from ..uri import parse_host_port
 
 MAGIC: Final = b"z9hG4bK"
 LONGEST_BRANCH: Final = 512
+_TAB: Final = 0x09
+_SPACE: Final = 0x20
+_QUOTE: Final = 0x22
 
 
 @final
@@ -171,7 +174,7 @@ def _learn(head: Head, rest: bytes) -> tuple[int, bytes, bytes] | None:
 
 def _is_strange(tail: bytes) -> bool:
     """Whether these parameters cannot be told apart by their semicolons alone."""
-    return b'"' in tail or b" " in tail or b"\t" in tail
+    return _QUOTE in tail or _SPACE in tail or _TAB in tail
 
 
 def _parse_params(head: Head, tail: bytes) -> Via | None:
