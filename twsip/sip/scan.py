@@ -14,8 +14,9 @@ LONGEST_NAMES: Final = 1024
 _NUL: Final = 0x00
 _TAB: Final = 0x09
 _LF: Final = 0x0A
+_VT: Final = 0x0B
+_FF: Final = 0x0C
 _CR: Final = 0x0D
-_SPACE: Final = 0x20
 _COMMA: Final = 0x2C
 
 Scan = tuple[bytes, list[bytes], list[bytes], Layout]
@@ -37,14 +38,19 @@ def scan(head: bytes) -> Scan | None:
     count = len(lines) - 1
     if not 0 < count <= MOST_HEADERS:
         return None
+    text = b"\n".join(lines)
+    # Of what strip() takes off only spaces may be there.
+    if _CR in text or _VT in text or _FF in text:
+        return None
     # All names and values by two calls instead of some for each line: the first line, a name, its value, a name ...
-    pieces = head.replace(b": ", b"\0\r\n").split(b"\r\n")
+    pieces = text.replace(b": ", b"\0\n").split(b"\n")
     if len(pieces) != 2 * count + 1:
         apart = _apart(lines)
         if apart is None:
             return None
         pieces = apart
-    # Where every other piece ends in a NUL, no other piece does: there are as many as lines, so each line has one.
+    # Where every other piece ends in a NUL, no other piece does and no LF stood alone: there are just enough pieces for
+    # one NUL a line.
     written = b"".join(pieces[1::2])
     layout = _named.get(written)
     if layout is None:
@@ -52,26 +58,20 @@ def scan(head: bytes) -> Scan | None:
     # As many NULs, yet in other pieces, when some line has two and another none.
     if layout is None or layout.twice or len(layout.ids) != count:
         return None
-    values = pieces[::2]
-    text = b" ".join(values)
-    # What is left of CR and LF stood alone; no name has any.
-    if _CR in text or _LF in text:
-        return None
-    if text[-1] == _SPACE or text.find(b"  ") >= 0:
-        values = [value.strip(b" ") for value in values]
     for at in layout.vias:
         if _COMMA in lines[at + 1]:
             return None
-    del values[0]
-    return lines.pop(0), lines, values, layout
+    return lines.pop(0), lines, list(map(bytes.strip, pieces[2::2])), layout
 
 
 def _apart(lines: list[bytes]) -> list[bytes] | None:
-    """The pieces of lines some of which have a colon and a space in their values, too; None if one has none."""
+    """The pieces of lines some of which have a colon and a space in their values, too; None if one has none, or an LF."""
     pieces = [lines[0]]
+    if _LF in lines[0]:
+        return None
     for line in lines[1:]:
         name, colon, value = line.partition(b": ")
-        if not colon:
+        if not colon or _LF in line:
             return None
         pieces.append(name + b"\0")
         pieces.append(value)
