@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fuzz.parser import run, seeds
-from twsip.sip import names
+from twsip.sip import names, parser
 from twsip.sip.build import reply, reply_to_malformed
 from twsip.sip.fields.via import Source
 from twsip.sip.message import Malformed, Request, Response
@@ -377,3 +377,37 @@ def test_the_fuzzer_finds_nothing_in_a_short_run() -> None:
     kinds = run(3000, 7)
     assert set(kinds) >= {"Request", "Response", "Malformed"}
     assert run(50, 3) == run(50, 3)
+
+
+def test_first_lines_are_remembered_up_to_a_bound() -> None:
+    rest = b"\r\nVia: SIP/2.0/UDP h;branch=x\r\nf: <sip:a@b>\r\nt: <sip:a@b>\r\ni: c\r\nCSeq: 1 A\r\n\r\n"
+    for at in range(parser.KEPT + 2):
+        found = parse(b"A sip:u%d@h SIP/2.0" % at + rest)
+        assert isinstance(found, Request) and found.uri.user == f"u{at}"
+    assert len(parser._starts) <= parser.KEPT
+    long = b"SIP/2.0 200 " + b"x" * 500
+    found = parse(long + rest)
+    assert isinstance(found, Response) and found.reason == b"x" * 500
+    assert long not in parser._starts
+
+
+@pytest.mark.parametrize("start", [" sip:a@b SIP/2.0", "A/B sip:a@b SIP/2.0", "A sip: SIP/2.0", "SIP/2.0 099 x", "SIP/2.0 0 x"])
+def test_first_lines_that_are_refused_are_refused_each_time(start: str) -> None:
+    rest = b"\r\nVia: SIP/2.0/UDP h;branch=x\r\nf: <sip:a@b>\r\nt: <sip:a@b>\r\ni: c\r\nCSeq: 1 A\r\n\r\n"
+    for _ in range(2):
+        found = parse(start.encode() + rest)
+        assert isinstance(found, Malformed) and found.status == 400
+    assert start.encode() not in parser._starts
+
+
+def test_cseqs_are_remembered_up_to_a_bound() -> None:
+    head = b"A sip:a@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=x\r\nf: <sip:a@b>\r\nt: <sip:a@b>\r\ni: c\r\nCSeq: "
+    for at in range(parser.KEPT + 2):
+        found = parse(head + b"%d A\r\n\r\n" % at)
+        assert isinstance(found, Request) and found.cseq == at
+    assert len(parser._cseqs) <= parser.KEPT
+    for value in (b"1  A" + b" " * 40, b"2147483648 A", b"1 B", b"x A", b"1 @"):
+        for _ in range(2):
+            found = parse(head + value + b"\r\n\r\n")
+            assert isinstance(found, Malformed) == (value[-1:] != b" ")
+    assert b"2147483648 A" not in parser._cseqs and b"1 @" not in parser._cseqs

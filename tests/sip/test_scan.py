@@ -50,6 +50,37 @@ def test_it_says_what_a_closer_look_says_or_nothing(quick: object, head: bytes) 
 
 
 @pytest.mark.parametrize("quick", SCANS)
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Subject\r\nTo: From: <sip:c@d>",
+        b"T\r\nabc: o: v",
+        b"Tox\r\nabc: o: v",
+        b"To\r\nabc: <sip:a@b>",
+        b"Subject: Re: x\r\nTo",
+        b"Subject: Re: x\nTo: <sip:a@b>",
+        b"Subject: Re: x\rTo: <sip:a@b>",
+        b"Subject: x\nFrom\r\nFrom",
+        b"Subject\n: x\r\nFrom: <sip:c@d>",
+        b"Subject\r\n<sip:a@b>\nFrom: <sip:c@d>",
+    ],
+)
+def test_what_lacks_a_colon_or_has_an_end_too_many_is_not_taken_for_its_neighbour(quick: object, lines: bytes) -> None:
+    # With these two orders of headers known, so that they could be taken for one of them.
+    for known in (b"To: <sip:a@b>", b"Subject: x\r\nFrom: <sip:c@d>"):
+        assert quick(b"A sip:b SIP/2.0\r\n" + known) is not None  # type: ignore[operator]
+    assert quick(b"A sip:b SIP/2.0\r\n" + lines) is None  # type: ignore[operator]
+    assert quick(b"A sip:b\n SIP/2.0\r\nSubject: Re: x") is None  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("quick", SCANS)
+def test_colons_and_spaces_in_values(quick: object) -> None:
+    found = quick(b"A sip:b SIP/2.0\r\nSubject: Re: x: \r\nTo:   <sip:a@b>\r\nv: SIP/2.0/UDP a ")  # type: ignore[operator]
+    assert found is not None
+    assert found[2] == [b"Re: x:", b"<sip:a@b>", b"SIP/2.0/UDP a"]
+
+
+@pytest.mark.parametrize("quick", SCANS)
 def test_an_ordinary_message_needs_no_closer_look(quick: object) -> None:
     found = quick(PLAIN)  # type: ignore[operator]
     assert found is not None

@@ -20,17 +20,16 @@ def reply(request: Request, status: int, phrase: str = "", tag: bytes = b"", ext
     """
     layout = request.layout
     lines = request.lines
-    out = [status_line(status, phrase)]
-    for at in layout.vias:
-        out.append(lines[at])
-    out.append(lines[layout.from_])
     to = lines[layout.to]
-    out.append(to if not tag or request.to.tag else to + b";tag=" + tag)
-    out.append(lines[layout.call_id])
-    out.append(lines[layout.cseq])
+    if tag and not request.to.tag:
+        to += b";tag=" + tag
+    out = [status_line(status, phrase), lines[layout.via], lines[layout.from_], to, lines[layout.call_id], lines[layout.cseq]]
+    vias = layout.vias
+    if len(vias) > 1:
+        out[1:2] = [lines[at] for at in vias]
     if status == 100 and layout.has(names.TIMESTAMP):
         out.append(lines[layout.first[names.TIMESTAMP] - PLACED])
-    out.append(extra + END)
+    out.append(extra + END if extra else END)
     return b"\r\n".join(out)
 
 
@@ -100,9 +99,8 @@ def cancel_for(sent: bytes) -> bytes:
 def upstream(response: Response) -> bytes:
     """A response on its way back: our own topmost Via taken off, everything else as it came (RFC 3261 section 16.7)."""
     layout = response.layout
-    lines = response.lines
-    at = layout.vias[0]
-    rest = [b"SIP/2.0 " + str(response.status).encode() + b" " + response.reason, *lines[:at], *lines[at + 1 :]]
+    rest = [response.start, *response.lines]
+    del rest[layout.via + 1]
     if layout.length < 0:
         # A datagram needs none, but what goes back may be a stream, where the body would be the next message (18.3).
         rest.append(b"Content-Length: %d" % len(response.body))

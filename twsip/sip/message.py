@@ -148,7 +148,7 @@ class Request(Message):
         """
         via = self.via
         if via.rport >= 0 or via.received or via.head.bare != source.host:
-            at = self.layout.vias[0]
+            at = self.layout.via
             line = stamped(via, source)
             self.lines[at] = line
             self.field_values[at] = line[5:]
@@ -161,7 +161,7 @@ class Request(Message):
 class Response(Message):
     """A response: status, reason, and the message.  A proxy never needs its From and To, so they are not parsed."""
 
-    __slots__ = ("reason", "status")
+    __slots__ = ("start", "status")
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class Response(Message):
         cseq: int,
         method: str,
         status: int,
-        reason: bytes,
+        start: bytes,
     ) -> None:
         self.lines = lines
         self.field_values = field_values
@@ -185,7 +185,13 @@ class Response(Message):
         self.cseq = cseq
         self.method = method
         self.status = status
-        self.reason = reason
+        self.start = start
+        """The first line as we write it."""
+
+    @property
+    def reason(self) -> bytes:
+        """The reason phrase."""
+        return self.start[12:]
 
     def __repr__(self) -> str:
         return f"<{self.status} to {self.method} call-id {self.call_id!r} cseq {self.cseq}>"

@@ -1,6 +1,6 @@
 """Bytes to Request, Response or Malformed; never raises on input (RFC 3261 sections 7 and 25, RFC 4475)."""
 
-from typing import Final
+from typing import Final, final
 
 from . import names
 from .abnf import SMALL, is_token, number, split_list
@@ -10,7 +10,7 @@ from .layout import MOST_LINES, Layout, layout_of
 from .message import Malformed, Request, Response
 from .names import METHODS
 from .scan import MOST_HEADERS, Scan
-from .uri import parse_uri
+from .uri import Uri, parse_uri
 
 try:
     from ._scan import scan
@@ -21,9 +21,36 @@ MOST_BYTES: Final = 65536
 LONGEST_LINE: Final = 8192
 MOST_CSEQ: Final = 2**31 - 1
 MOST_LENGTH: Final = 2**31
+LONGEST_START: Final = 256
+LONGEST_CSEQ: Final = 32
+KEPT: Final = 4096
 
 _LENGTH: Final = "Content-Length is missing, malformed or more than there is"
 _SPACE: Final = 0x20
+
+
+@final
+class Start:
+    """A first line.  Of one that `asks`: its method as written and as text ("" for none), and its URI (None for none).
+
+    Of one that answers: its status (-1 for none), and the line as we write it.
+    """
+
+    __slots__ = ("asks", "method", "name", "status", "uri", "written")
+
+    def __init__(self, asks: bool, name: bytes, method: str, uri: Uri | None, status: int, written: bytes) -> None:
+        self.asks = asks
+        self.name = name
+        self.method = method
+        self.uri = uri
+        self.status = status
+        self.written = written
+
+
+# The same few thousand come again and again.
+_starts: dict[bytes, Start] = {}
+# So do these: number, method as written, and method as text.
+_cseqs: dict[bytes, tuple[int, bytes, str]] = {}
 
 
 def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed | None:
@@ -38,10 +65,9 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
             return None
     if len(data) > MOST_BYTES:
         return Malformed(513, "the message is over 65536 bytes", "", [], b"", False)
-    end = data.find(b"\r\n\r\n")
-    if end < 0:
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end:
         return Malformed(400, "the headers do not end", "", [], b"", False)
-    head = data[:end]
     scanned = scan(head)
     if scanned is None:
         found = _look_closer(head)
@@ -49,7 +75,6 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
             return found
         scanned = found
     start, lines, values, layout = scanned
-    body = data[end + 4 :]
     at = layout.length
     if at >= 0:
         size = SMALL.get(values[at], -1)
@@ -61,16 +86,40 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
             body = body[:size]
     else:
         size = -1 if stream else 0
-    if start[-8:] == b" SIP/2.0":
-        return _request(start, lines, values, layout, body, size)
-    if start[:8] == b"SIP/2.0 ":
-        return _response(start, lines, values, layout, body, size)
-    # The version may be written in any case (section 7.1), though nobody does.
-    if start[-8:].upper() == b" SIP/2.0":
-        return _request(start, lines, values, layout, body, size)
-    if start[:8].upper() == b"SIP/2.0 ":
-        return _response(start, lines, values, layout, body, size)
-    return _strange_start(start, lines, layout.ids)
+    known = _starts.get(start)
+    if known is None:
+        known = _read_start(start)
+        if known is None:
+            return _strange_start(start, lines, layout.ids)
+    if known.asks:
+        return _request(known, lines, values, layout, body, size)
+    return _response(known, lines, values, layout, body, size)
+
+
+def _read_start(start: bytes) -> Start | None:
+    """What the first line says, remembered if it is a good one and not long; None if it is no first line of SIP 2.0."""
+    asks = start[-8:] == b" SIP/2.0"
+    if not asks and start[:8] != b"SIP/2.0 ":
+        # The version may be written in any case (section 7.1), though nobody does.
+        asks = start[-8:].upper() == b" SIP/2.0"
+        if not asks and start[:8].upper() != b"SIP/2.0 ":
+            return None
+    if asks:
+        name, _, rest = start.partition(b" ")
+        method = METHODS.get(name, "")
+        if not method and len(name) <= 64 and is_token(name):
+            method = name.decode()
+        read = Start(True, name, method, parse_uri(rest[:-8]), 0, b"")
+        good = method != "" and read.uri is not None
+    else:
+        digits, _, reason = start[8:].partition(b" ")
+        read = Start(False, b"", "", None, SMALL.get(digits, -1), b"SIP/2.0 " + digits + b" " + reason)
+        good = 100 <= read.status <= 699
+    if good and len(start) <= LONGEST_START:
+        if len(_starts) >= KEPT:
+            _starts.clear()
+        _starts[start] = read
+    return read
 
 
 def _look_closer(head: bytes) -> Scan | Malformed:
@@ -165,7 +214,7 @@ def _split_vias(lines: list[bytes], ids: bytes) -> tuple[list[bytes], bytes] | N
 
 
 def _request(
-    start: bytes,
+    start: Start,
     lines: list[bytes],
     values: list[bytes],
     layout: Layout,
@@ -173,12 +222,9 @@ def _request(
     size: int,
 ) -> Request | Malformed:
     ids = layout.ids
-    name, _, rest = start.partition(b" ")
-    method = METHODS.get(name, "")
+    method = start.method
     if not method:
-        if not is_token(name) or len(name) > 64:
-            return Malformed(400, "the method is malformed", "", [], b"", False)
-        method = name.decode()
+        return Malformed(400, "the method is malformed", "", [], b"", False)
     at = layout.via
     via = parse_via(values[at]) if at >= 0 else None
     if via is None:
@@ -196,18 +242,15 @@ def _request(
     if not call_id or _SPACE in call_id:
         return Malformed(400, "Call-ID is missing or malformed", method, lines, ids, True)
     at = layout.cseq
-    count, _, named = values[at].partition(b" ") if at >= 0 else (b"", b"", b"")
-    cseq = SMALL.get(count, -1)
-    if cseq < 0 or named != name:
-        count, named = _apart(values[at]) if at >= 0 else (b"", b"")
-        cseq = number(count, MOST_CSEQ)
-        if cseq < 0:
-            return Malformed(400, "CSeq is missing, malformed or over 2147483647", method, lines, ids, True)
-        if named != name:
-            return Malformed(400, "CSeq names another method", method, lines, ids, True)
+    value = values[at] if at >= 0 else b""
+    cseq, named, _ = _cseqs.get(value) or _read_cseq(value)
+    if cseq < 0:
+        return Malformed(400, "CSeq is missing, malformed or over 2147483647", method, lines, ids, True)
+    if named != start.name:
+        return Malformed(400, "CSeq names another method", method, lines, ids, True)
     if size < 0:
         return Malformed(400, _LENGTH, method, lines, ids, True)
-    uri = parse_uri(rest[:-8])
+    uri = start.uri
     if uri is None:
         return Malformed(400, "the Request-URI is malformed", method, lines, ids, True)
     at = layout.max_forwards
@@ -221,14 +264,24 @@ def _request(
     return Request(lines, values, layout, body, via, from_, to, call_id, cseq, method, uri, hops)
 
 
-def _apart(value: bytes) -> tuple[bytes, bytes]:
-    """Number and method of a CSeq, however much white space stands between them."""
+def _read_cseq(value: bytes) -> tuple[int, bytes, str]:
+    """Number (-1 for none) and method ("" for none) of a CSeq, remembered if both are good and it is short."""
+    # However much white space stands between them.
     count, _, named = value.replace(b"\t", b" ").partition(b" ")
-    return count, named.strip(b" ")
+    named = named.strip(b" ")
+    method = METHODS.get(named, "")
+    if not method and is_token(named):
+        method = named.decode()
+    read = (number(count, MOST_CSEQ), named, method)
+    if read[0] >= 0 and method and len(value) <= LONGEST_CSEQ:
+        if len(_cseqs) >= KEPT:
+            _cseqs.clear()
+        _cseqs[value] = read
+    return read
 
 
 def _response(
-    start: bytes,
+    start: Start,
     lines: list[bytes],
     values: list[bytes],
     layout: Layout,
@@ -236,8 +289,7 @@ def _response(
     size: int,
 ) -> Response | Malformed:
     ids = layout.ids
-    digits, _, reason = start[8:].partition(b" ")
-    status = SMALL.get(digits, -1)
+    status = start.status
     if not 100 <= status <= 699:
         return Malformed(400, "the status code is malformed", "", [], b"", False)
     at = layout.via
@@ -247,20 +299,10 @@ def _response(
     at = layout.call_id
     call_id = values[at] if at >= 0 else b""
     at = layout.cseq
-    count, _, named = values[at].partition(b" ") if at >= 0 else (b"", b"", b"")
-    cseq = SMALL.get(count, -1)
-    method = METHODS.get(named, "")
-    if cseq < 0 or not method:
-        count, named = _apart(values[at]) if at >= 0 else (b"", b"")
-        cseq = number(count, MOST_CSEQ)
-        method = METHODS.get(named, "")
-        if not method:
-            if is_token(named):
-                method = named.decode()
-            else:
-                cseq = -1
-    if cseq < 0 or not call_id or layout.from_ < 0 or layout.to < 0:
+    value = values[at] if at >= 0 else b""
+    cseq, _, method = _cseqs.get(value) or _read_cseq(value)
+    if cseq < 0 or not method or not call_id or layout.from_ < 0 or layout.to < 0:
         return Malformed(400, "From, To, Call-ID or CSeq is missing or malformed", "", lines, ids, False)
     if size < 0:
         return Malformed(400, _LENGTH, "", lines, ids, False)
-    return Response(lines, values, layout, body, via, call_id, cseq, method, status, reason)
+    return Response(lines, values, layout, body, via, call_id, cseq, method, status, start.written)

@@ -22,52 +22,76 @@ _COMMA: Final = 0x2C
 Scan = tuple[bytes, list[bytes], list[bytes], Layout]
 """The first line; the header lines; their values without white space around them; and which header each of them is."""
 
-# By the names as they were written: one look-up instead of one for each line.
-_named: dict[tuple[bytes, ...], Layout] = {}
+# By the names as they were written, each with a NUL behind it: one look-up instead of one for each line.
+_named: dict[bytes, Layout] = {}
 
 
 def scan(head: bytes) -> Scan | None:
     """The head of an ordinary message, or None for everything that wants a closer look: then it may still be good.
 
-    Ordinary is: at most 100 lines and 8,192 bytes, no bare CR or LF, no other white space than spaces, no folded or
-    empty line, one Via a line, no header twice that may stand only once.
+    Ordinary is: at most 100 lines and 8,192 bytes, no bare CR or LF, no other white space than spaces, no folded
+    line, one Via a line, no header twice that may stand only once.
     """
-    if not head or len(head) > LONGEST_HEAD:
+    if not head or len(head) > LONGEST_HEAD or _NUL in head or _TAB in head:
         return None
     lines = head.split(b"\r\n")
-    text = b"".join(lines)
-    start = lines.pop(0)
-    # What is left of CR and LF stood alone.
-    if _CR in text or _LF in text or _TAB in text or _NUL in text or _VT in text or _FF in text:
+    count = len(lines) - 1
+    if not 0 < count <= MOST_HEADERS:
         return None
-    if not 0 < len(lines) <= MOST_HEADERS:
+    text = b"\n".join(lines)
+    # Of what strip() takes off only spaces may be there.
+    if _CR in text or _VT in text or _FF in text:
         return None
-    names, _, values = zip(*[line.partition(b": ") for line in lines], strict=True)
-    layout = _named.get(names)
+    # All names and values by two calls instead of some for each line: the first line, a name, its value, a name ...
+    pieces = text.replace(b": ", b"\0\n").split(b"\n")
+    if len(pieces) != 2 * count + 1:
+        apart = _apart(lines)
+        if apart is None:
+            return None
+        pieces = apart
+    # Where every other piece ends in a NUL, no other piece does and no LF stood alone: there are just enough pieces for
+    # one NUL a line.
+    written = b"".join(pieces[1::2])
+    layout = _named.get(written)
     if layout is None:
-        layout = _recognise(names)
-    if layout is None or layout.twice or b"" in values:
+        layout = _recognise(pieces[1::2], written)
+    # As many NULs, yet in other pieces, when some line has two and another none.
+    if layout is None or layout.twice or len(layout.ids) != count:
         return None
     for at in layout.vias:
-        if _COMMA in lines[at]:
+        if _COMMA in lines[at + 1]:
             return None
-    # Of all that strip() takes off only spaces can be there.
-    return start, lines, list(map(bytes.strip, values)), layout
+    return lines.pop(0), lines, list(map(bytes.strip, pieces[2::2])), layout
 
 
-def _recognise(names: tuple[bytes, ...]) -> Layout | None:
-    """The layout with these names, remembered if they are short; None if one is no name."""
+def _apart(lines: list[bytes]) -> list[bytes] | None:
+    """The pieces of lines some of which have a colon and a space in their values, too; None if one has none, or an LF."""
+    pieces = [lines[0]]
+    if _LF in lines[0]:
+        return None
+    for line in lines[1:]:
+        name, colon, value = line.partition(b": ")
+        if not colon or _LF in line:
+            return None
+        pieces.append(name + b"\0")
+        pieces.append(value)
+    return pieces
+
+
+def _recognise(names: list[bytes], written: bytes) -> Layout | None:
+    """The layout with these names, each with its NUL, remembered if they are short; None if one is no name."""
     numbers: list[int] = []
-    for name in names:
+    for ended in names:
+        name = ended[:-1]
         header = KNOWN.get(name, STRANGE)
         if header == STRANGE:
             header = recognise(name)
-            if header < 0:
-                return None
+        if header < 0 or ended[-1:] != b"\0":
+            return None
         numbers.append(header)
     layout = layout_of(bytes(numbers))
-    if len(b"".join(names)) <= LONGEST_NAMES:
+    if len(written) <= LONGEST_NAMES:
         if len(_named) >= KEPT:
             _named.clear()
-        _named[names] = layout
+        _named[written] = layout
     return layout

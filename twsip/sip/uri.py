@@ -30,7 +30,7 @@ class Uri:
     leaves everything but `scheme`, `text` and (tel) `user` empty.
     """
 
-    __slots__ = ("_aor", "headers", "host", "params", "password", "port", "scheme", "text", "user")
+    __slots__ = ("aor", "headers", "host", "is_sip", "params", "password", "port", "scheme", "text", "user")
 
     def __init__(
         self,
@@ -51,32 +51,23 @@ class Uri:
         self.port = port
         self.params = params
         self.headers = headers
-        self._aor = ""
-
-    @property
-    def is_sip(self) -> bool:
+        self.is_sip = scheme == "sip" or scheme == "sips"
         """Whether the scheme is sip or sips, the only ones that can be routed here (else 416)."""
-        return self.scheme == "sip" or self.scheme == "sips"
+        if not self.is_sip:
+            self.aor = scheme + ":" + user
+        elif user:
+            self.aor = "sip:" + user + "@" + host
+        else:
+            self.aor = "sip:" + host
+        """The address-of-record: no parameters, no port, user unescaped (section 10.3 step 5).
+
+        sip and sips name the same user (RFC 5630), so both give `sip:`.
+        """
 
     @property
     def secure(self) -> bool:
         """Whether every hop to this URI must be over TLS."""
         return self.scheme == "sips"
-
-    @property
-    def aor(self) -> str:
-        """The address-of-record: no parameters, no port, user unescaped (section 10.3 step 5).
-
-        sip and sips name the same user (RFC 5630), so both give `sip:`.
-        """
-        if not self._aor:
-            if not self.is_sip:
-                self._aor = self.scheme + ":" + self.user
-            elif self.user:
-                self._aor = "sip:" + self.user + "@" + self.host
-            else:
-                self._aor = "sip:" + self.host
-        return self._aor
 
     @property
     def transport(self) -> str:

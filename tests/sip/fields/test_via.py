@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twsip.sip.fields import via as vias
 from twsip.sip.fields.via import KEPT, Source, Via, parse_via, stamped
 
 
@@ -118,3 +119,29 @@ def test_what_is_kept_has_a_bound_and_long_ones_are_not_kept() -> None:
     for at in range(KEPT + 2):
         assert via(b"SIP/2.0/UDP h%d;branch=x" % at).host == f"h{at}"
     assert via(b"SIP/2.0/UDP " + b"h" * 200).host == "h" * 200
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b"alias", b"rport=5060;received=192.0.2.1", b"received=2001:db8::1;x=y;rport", b"ttl=1;TTL=2", b"RPORT;Received=h", b"x=" + b"y" * 200],
+)
+def test_what_stands_behind_a_branch_is_read_the_same_each_time(rest: bytes) -> None:
+    for branch in (b"z9hG4bKa", b"z9hG4bKb.c", b"z9hG4bKd"):
+        one, other = via(b"SIP/2.0/UDP h;branch=" + branch + b";" + rest), via(b"SIP/2.0/UDP h;" + rest + b";branch=" + branch)
+        assert (one.rport, one.received, one.branch) == (other.rport, other.received, branch)
+        assert other.tail == one.tail[len(b";branch=" + branch) :] + b";branch=" + branch
+
+
+@pytest.mark.parametrize("rest", [b"branch=y", b"Branch=y", b"rport;rport", b"rport=70000", b"@", b'"=x'])
+def test_what_may_not_stand_behind_a_branch_is_refused_each_time(rest: bytes) -> None:
+    for branch in (b"a", b"b"):
+        assert parse_via(b"SIP/2.0/UDP h;branch=" + branch + b";" + rest) is None
+    assert rest not in vias._rests
+
+
+def test_what_is_kept_of_what_stands_behind_a_branch_has_a_bound() -> None:
+    for at in range(KEPT + 2):
+        assert via(b"SIP/2.0/UDP h;branch=x;rport=%d" % at).rport == at
+    assert len(vias._rests) <= KEPT
+    assert via(b"SIP/2.0/UDP h;branch=x;rport").rport == 0
+    assert via(b"SIP/2.0/UDP h;branch=x").rport == -1

@@ -8,6 +8,11 @@ from ..uri import Uri, parse_uri
 NO_PARAMETERS: Final[dict[bytes, bytes]] = {}
 MOST: Final = 64
 KEPT: Final = 4096
+_QUOTE: Final = 0x22
+_COMMA: Final = 0x2C
+_SEMICOLON: Final = 0x3B
+_CLOSING: Final = 0x3E
+_MARK: Final = 0x3F
 
 
 @final
@@ -38,15 +43,16 @@ def parse_address(value: bytes) -> Address | None:
     Without angle brackets everything after a semicolon belongs to the header, and the URI may hold neither
     comma nor question mark (RFC 3261 section 20).
     """
-    plain, mark, tag = value.rpartition(b";tag=")
-    if not mark:
+    if value and value[-1] == _CLOSING:
         known = _kept.get(value)
         if known is not None:
             return known
     else:
-        known = _kept.get(plain)
-        if known is not None and is_token(tag):
-            return Address(known.display, known.uri, NO_PARAMETERS, tag)
+        plain, mark, tag = value.rpartition(b";tag=")
+        if mark:
+            known = _kept.get(plain)
+            if known is not None and (tag.isalnum() or is_token(tag)):
+                return Address(known.display, known.uri, NO_PARAMETERS, tag)
     return _parse_address(value)
 
 
@@ -76,7 +82,7 @@ def _parse_address(value: bytes) -> Address | None:
         if opening < 0:
             return _parse_bare(value)
         display = value[:opening].strip(b" \t")
-        if b'"' in display or b"," in display or b";" in display:
+        if _QUOTE in display or _COMMA in display or _SEMICOLON in display:
             return None
     closing = value.find(b">", opening)
     if closing < 0:
@@ -104,7 +110,7 @@ def _parse_address(value: bytes) -> Address | None:
 def _parse_bare(value: bytes) -> Address | None:
     spec, semicolon, tail = value.partition(b";")
     spec = spec.strip(b" \t")
-    if b"?" in spec or b"," in spec:
+    if _MARK in spec or _COMMA in spec:
         return None
     uri = parse_uri(spec)
     params = parameters(tail) if semicolon else NO_PARAMETERS

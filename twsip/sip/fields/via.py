@@ -6,6 +6,10 @@ from ..abnf import is_token, number, parameters
 from ..uri import parse_host_port
 
 MAGIC: Final = b"z9hG4bK"
+LONGEST_BRANCH: Final = 512
+_TAB: Final = 0x09
+_SPACE: Final = 0x20
+_QUOTE: Final = 0x22
 
 
 @final
@@ -104,7 +108,10 @@ class Via:
 
 
 KEPT: Final = 4096
+LONGEST_REST: Final = 128
 _kept: dict[bytes, Head] = {}
+# What stands behind a branch: a peer writes the same there as long as its address is the same.
+_rests: dict[bytes, tuple[int, bytes, bytes]] = {b"": (-1, b"", b""), b"rport": (0, b"", b"")}
 
 
 def _parse_head(text: bytes) -> Head | None:
@@ -133,13 +140,18 @@ def _parse_head(text: bytes) -> Head | None:
 
 def parse_via(value: bytes) -> Via | None:
     """One Via value, or None if it is not one.  A comma list must be split before."""
-    # What nearly every client writes: the branch first, and perhaps rport behind it.
+    # What nearly every client writes: the branch first, and then what it always writes.
     text, mark, tail = value.partition(b";branch=")
     head = _kept.get(text)
     if head is not None and mark:
         branch, _, rest = tail.partition(b";")
-        if (not rest or rest == b"rport") and is_token(branch) and len(branch) <= 512:
-            return Via(head, branch, 0 if rest else -1, b"", mark + branch)
+        known = _rests.get(rest)
+        if known is None:
+            known = _learn(head, rest)
+        if known is not None and (branch.isalnum() or is_token(branch)) and len(branch) <= LONGEST_BRANCH:
+            rport, received, written = known
+            tail = mark + branch
+            return Via(head, branch, rport, received, tail + written if written else tail)
     text, _, tail = value.partition(b";")
     head = _kept.get(text)
     if head is None:
@@ -149,8 +161,26 @@ def parse_via(value: bytes) -> Via | None:
     return _parse_params(head, tail)
 
 
+def _learn(head: Head, rest: bytes) -> tuple[int, bytes, bytes] | None:
+    """rport, received and the other parameters of what stands behind a branch; None if that wants a closer look."""
+    if len(rest) > LONGEST_REST or _is_strange(rest):
+        return None
+    via = _parse_params(head, rest)
+    if via is None or b";branch" in via.tail.lower():
+        return None
+    if len(_rests) >= KEPT:
+        _rests.clear()
+    known = _rests[rest] = (via.rport, via.received, via.tail)
+    return known
+
+
+def _is_strange(tail: bytes) -> bool:
+    """Whether these parameters cannot be told apart by their semicolons alone."""
+    return _QUOTE in tail or _SPACE in tail or _TAB in tail
+
+
 def _parse_params(head: Head, tail: bytes) -> Via | None:
-    if b'"' in tail or b" " in tail or b"\t" in tail:
+    if _is_strange(tail):
         found = parameters(tail)
         if found is None:
             return None
@@ -189,7 +219,7 @@ def _parse_params(head: Head, tail: bytes) -> Via | None:
                 kept.append(part)
             else:
                 return None
-    if branch and (len(branch) > 512 or not is_token(branch)):
+    if branch and (len(branch) > LONGEST_BRANCH or not is_token(branch)):
         return None
     written = b"".join([b";" + part for part in kept])
     return Via(head, branch, rport, received, written)
