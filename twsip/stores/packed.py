@@ -8,7 +8,7 @@ from typing import Final
 
 from ..api import Binding
 
-MOST_FIELDS: Final = 10
+LINE_FEEDS: Final = 10
 
 
 def pack(bindings: tuple[Binding, ...]) -> str:
@@ -20,29 +20,30 @@ def pack(bindings: tuple[Binding, ...]) -> str:
 
 def _pack(binding: Binding) -> str:
     q = binding.q
-    fields = (
-        _seconds(binding.expires),
-        binding.contact,
-        binding.call_id,
-        str(binding.cseq),
-        _seconds(binding.changed),
-        "" if q == 1.0 else repr(q),
-        binding.received,
-        binding.path,
-        binding.instance,
-        str(binding.reg_id) if binding.reg_id else "",
-        binding.user_agent,
+    reg_id = binding.reg_id
+    # Moments as short as they can be written: nearly all are whole.
+    expires = binding.expires
+    changed = binding.changed
+    expires_whole = int(expires)
+    changed_whole = int(changed)
+    packed = "\n".join(
+        (
+            str(expires_whole) if expires_whole == expires else repr(expires),
+            binding.contact,
+            binding.call_id,
+            str(binding.cseq),
+            str(changed_whole) if changed_whole == changed else repr(changed),
+            "" if q == 1.0 else repr(q),
+            binding.received,
+            binding.path,
+            binding.instance,
+            str(reg_id) if reg_id else "",
+            binding.user_agent,
+        )
     )
-    packed = "\n".join(fields)
-    if packed.count("\n") != MOST_FIELDS or "\r" in packed:
+    if packed.count("\n") != LINE_FEEDS or "\r" in packed:
         raise ValueError(f"a line end stands in {binding!r}")
     return packed
-
-
-def _seconds(value: float) -> str:
-    """As short as it can be written: nearly all are whole."""
-    whole = int(value)
-    return str(whole) if whole == value else repr(value)
 
 
 def unpack(packed: str, now: float) -> tuple[Binding, ...]:
