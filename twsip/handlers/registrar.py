@@ -117,9 +117,10 @@ class Registrar:
         if routed is not None and routed.routes:
             return None
         to = request.to.uri
-        if not to.is_sip or not to.user or not to.aor.isprintable() or not context.site.is_local(to.host):
+        site = context.site
+        aor = local_aor(to, site) if to.is_sip and to.user and site.is_local(to.host) else ""
+        if not aor or not aor.isprintable():
             return Reply(404, "Not Found", why="To is no address-of-record of this site")
-        aor = local_aor(to, context.site)
         caller = context.facts.get(Caller)
         if not (TrustedPeer in context.facts if caller is None else caller.may_be(aor)):
             return Reply(403, "Forbidden", why="nobody vouched for this registration")
@@ -133,8 +134,8 @@ class Registrar:
         flow = context.flow
         received = getattr(flow, "id", "") or f"{flow.transport} {flow.host} {flow.port}"
         ours = self._ours
-        if ours is None or ours.site is not context.site:
-            ours = self._ours = Ours(context.site)
+        if ours is None or ours.site is not site:
+            ours = self._ours = Ours(site)
         outcome = register(request, bindings.get(aor, now), now, self._limits, received, ours)
         if outcome.status != 200:
             return Reply(outcome.status, outcome.reason, outcome.headers)

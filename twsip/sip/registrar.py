@@ -162,11 +162,12 @@ def _update(
     """Section 10.3 step 7, on a copy, so that whatever is wrong with the last contact leaves the first one untouched."""
     call_id = request.call_id.decode("latin-1")
     cseq = request.cseq
-    for_all = request.number(_EXPIRES)
-    if for_all is None:
-        for_all = limits.default_expires
-    elif for_all < 0:
-        for_all = MALFORMED_EXPIRES
+    for_all = limits.default_expires
+    raw = request.value(_EXPIRES)
+    if raw is not None:
+        for_all = number(raw, MOST_EXPIRES)
+        if for_all < 0:
+            for_all = MALFORMED_EXPIRES
     raw = request.value(_USER_AGENT)
     user_agent = "" if raw is None else raw[:LONGEST_USER_AGENT].decode("utf-8", "replace")
     # Rounded up: whoever was told so many seconds has them.
@@ -185,7 +186,7 @@ def _update(
             return _refuse(403, "Contact is this server")
         params = contact.params
         seconds = for_all
-        raw = params.get(b"expires")
+        raw = params.get(b"expires") if params else None
         if raw is not None:
             seconds = number(raw, MOST_EXPIRES)
             if seconds < 0:
@@ -195,7 +196,7 @@ def _update(
         if seconds > limits.max_expires:
             seconds = limits.max_expires
         q = 1.0
-        raw = params.get(b"q")
+        raw = params.get(b"q") if params else None
         if raw is not None:
             thousandths = q_value(raw)
             if thousandths < 0:
@@ -203,7 +204,7 @@ def _update(
             q = thousandths / 1000
         instance = ""
         reg_id = 0
-        raw = params.get(b"+sip.instance")
+        raw = params.get(b"+sip.instance") if params else None
         if raw is not None:
             instance = unquote(raw).decode("utf-8", "replace")
             if len(instance) > LONGEST_INSTANCE or not instance.isprintable():

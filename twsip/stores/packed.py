@@ -49,8 +49,8 @@ def _pack(binding: Binding) -> str:
 def unpack(packed: str, now: float) -> tuple[Binding, ...]:
     """The bindings in the string that have not expired at `now`."""
     if "\r" not in packed:
-        binding = _unpack(packed)
-        return (binding,) if binding.expires > now else ()
+        one = _unpack(packed)
+        return (one,) if one.expires > now else ()
     return tuple([binding for binding in map(_unpack, packed.split("\r")) if binding.expires > now])
 
 
