@@ -6,7 +6,7 @@ from typing import Final
 from zope.interface import implementer
 
 from ..api import BackendDown, Binding, IBindings
-from .packed import has_expired, pack, unpack, unpack_all
+from .packed import expired, pack, unpack, unpack_all
 
 MOST_AORS: Final = 1_000_000
 
@@ -60,12 +60,9 @@ class MemoryBindings:
         next_ones = waiting[-most:] if most > 0 else []
         del waiting[len(waiting) - len(next_ones) :]
         gone: list[tuple[str, Binding]] = []
-        for aor in reversed(next_ones):
-            packed = self._packed.get(aor)
-            if packed is None or not has_expired(packed, now):
-                continue
+        for aor in expired(self._packed, next_ones, now):
             living: list[Binding] = []
-            for binding in unpack_all(packed):
+            for binding in unpack_all(self._packed[aor]):
                 if binding.expires > now:
                     living.append(binding)
                 else:

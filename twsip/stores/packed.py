@@ -85,11 +85,16 @@ def _unpack(packed: str) -> Binding:
     )
 
 
-def has_expired(packed: str, now: float) -> bool:
-    """Whether any of the bindings in the string has expired at `now`."""
-    if "\r" not in packed:
-        return float(packed[: packed.index("\n")]) <= now
-    for one in packed.split("\r"):
-        if float(one[: one.index("\n")]) <= now:
-            return True
-    return False
+def expired(kept: dict[str, str], aors: list[str], now: float) -> list[str]:
+    """Those of these addresses-of-record in `kept` that have a binding which has expired at `now`."""
+    found: list[str] = []
+    for aor in aors:
+        packed = kept.get(aor)
+        if packed is None:
+            continue
+        if "\r" not in packed:
+            if float(packed[: packed.index("\n")]) <= now:
+                found.append(aor)
+        elif len(unpack(packed, now)) <= packed.count("\r"):
+            found.append(aor)
+    return found
