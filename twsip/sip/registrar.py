@@ -9,7 +9,7 @@ from typing import Final, final
 from . import names
 from .abnf import number, unquote
 from .binding import Binding
-from .fields.address import Address, parse_addresses
+from .fields.address import Address, parse_address, parse_addresses
 from .layout import PLACED
 from .message import MOST_EXPIRES, Request
 from .uri import Uri, parse_uri
@@ -28,6 +28,7 @@ ADDED: Final = "added"
 REFRESHED: Final = "refreshed"
 REMOVED: Final = "removed"
 
+_COMMA: Final = 0x2C
 _CONTACT: Final = names.CONTACT
 _EXPIRES: Final = names.EXPIRES
 _PATH: Final = names.PATH
@@ -130,7 +131,12 @@ def register(
     values = request.values(_CONTACT)
     if b"*" in values:
         return _remove_all(request, existing, values)
-    contacts = parse_addresses(values)
+    contacts: list[Address] | None
+    if len(values) == 1 and _COMMA not in values[0]:
+        only = parse_address(values[0])
+        contacts = None if only is None else [only]
+    else:
+        contacts = parse_addresses(values)
     if contacts is None:
         return _refuse(400, "Malformed Contact")
     if len(contacts) > limits.max_contacts:
@@ -169,7 +175,9 @@ def _update(
         if for_all < 0:
             for_all = MALFORMED_EXPIRES
     raw = request.value(_USER_AGENT)
-    user_agent = "" if raw is None else raw[:LONGEST_USER_AGENT].decode("utf-8", "replace")
+    user_agent = ""
+    if raw is not None:
+        user_agent = (raw if len(raw) <= LONGEST_USER_AGENT else raw[:LONGEST_USER_AGENT]).decode("utf-8", "replace")
     # Rounded up: whoever was told so many seconds has them.
     start = int(now)
     if start < now:
