@@ -123,6 +123,18 @@ def test_sweep_takes_out_what_expired_and_no_more_than_it_may_look_at(store: Any
     store.commit()
 
 
+def test_sweep_passes_over_whoever_left_since_the_round_began(store: Any) -> None:
+    for number in range(3):
+        store.apply(f"sip:{number}@h", (binding(expires=NOW + 10),), NOW)
+    assert store.sweep(NOW, 1) == []
+    assert store.sweep(NOW, 0) == []
+    for number in range(3):
+        store.apply(f"sip:{number}@h", (), NOW)
+    store.apply(ALICE, (binding(expires=NOW + 20),), NOW)
+    assert store.sweep(NOW + 30, 2) == []
+    assert [aor for aor, _ in store.sweep(NOW + 30, 2)] == [ALICE]
+
+
 def test_the_bound_is_kept_and_harms_nobody_who_is_in(store: Any) -> None:
     for number in range(5):
         store.apply(f"sip:{number}@h", (binding(),), NOW)

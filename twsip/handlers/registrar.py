@@ -28,13 +28,13 @@ MOST_CONTACTS: Final = 64
 class Ours:
     """Whether a contact would lead back to this very server."""
 
-    __slots__ = ("_site",)
+    __slots__ = ("site",)
 
     def __init__(self, site: Domains) -> None:
-        self._site = site
+        self.site = site
 
     def __call__(self, uri: Uri) -> bool:
-        site = self._site
+        site = self.site
         host = uri.host
         if uri.params:
             host = uri.params.get("maddr", "").lower() or host
@@ -88,6 +88,7 @@ class Registrar:
         )
         self._tell: Teller = tell_nobody
         self._sweep: Callable[[float, int], list[tuple[str, Binding]]] | None = getattr(bindings, "sweep", None)
+        self._ours: Ours | None = None
         self._handled = 0
         self._date_at = -1
         self._date = ""
@@ -116,9 +117,10 @@ class Registrar:
         if routed is not None and routed.routes:
             return None
         to = request.to.uri
-        if not to.is_sip or not to.user or not to.aor.isprintable() or not context.site.is_local(to.host):
+        site = context.site
+        aor = local_aor(to, site) if to.is_sip and to.user and site.is_local(to.host) else ""
+        if not aor or not aor.isprintable():
             return Reply(404, "Not Found", why="To is no address-of-record of this site")
-        aor = local_aor(to, context.site)
         caller = context.facts.get(Caller)
         if not (TrustedPeer in context.facts if caller is None else caller.may_be(aor)):
             return Reply(403, "Forbidden", why="nobody vouched for this registration")
@@ -131,7 +133,10 @@ class Registrar:
             self.sweep(now, SWEPT_EACH)
         flow = context.flow
         received = getattr(flow, "id", "") or f"{flow.transport} {flow.host} {flow.port}"
-        outcome = register(request, bindings.get(aor, now), now, self._limits, received, Ours(context.site))
+        ours = self._ours
+        if ours is None or ours.site is not site:
+            ours = self._ours = Ours(site)
+        outcome = register(request, bindings.get(aor, now), now, self._limits, received, ours)
         if outcome.status != 200:
             return Reply(outcome.status, outcome.reason, outcome.headers)
         if outcome.changes:

@@ -9,7 +9,8 @@ from typing import Final, final
 from . import names
 from .abnf import number, unquote
 from .binding import Binding
-from .fields.address import Address
+from .fields.address import Address, parse_address, parse_addresses
+from .layout import PLACED
 from .message import MOST_EXPIRES, Request
 from .uri import Uri, parse_uri
 
@@ -27,6 +28,12 @@ ADDED: Final = "added"
 REFRESHED: Final = "refreshed"
 REMOVED: Final = "removed"
 
+_COMMA: Final = 0x2C
+_CONTACT: Final = names.CONTACT
+_EXPIRES: Final = names.EXPIRES
+_PATH: Final = names.PATH
+_REQUIRE: Final = names.REQUIRE
+_USER_AGENT: Final = names.USER_AGENT
 _Q_DIGITS: Final = (0, 100, 10, 1)
 
 
@@ -103,13 +110,13 @@ def register(
     `received` is kept with every binding made; `is_ours` says whether a contact would lead back to this very server,
     which is refused with 403 (RFC 5393: such contacts multiply requests).  Who may register is decided before this.
     """
-    layout = request.layout
-    if layout.has(names.REQUIRE):
-        unsupported = [tag.decode("latin-1") for tag in request.tokens(names.REQUIRE) if tag.lower() not in SUPPORTED]
+    first = request.layout.first
+    if first[_REQUIRE] >= PLACED:
+        unsupported = [tag.decode("latin-1") for tag in request.tokens(_REQUIRE) if tag.lower() not in SUPPORTED]
         if unsupported:
             return _refuse(420, "Bad Extension", (("Unsupported", ", ".join(unsupported)),))
     path = ""
-    if layout.has(names.PATH):
+    if first[_PATH] >= PLACED:
         kept = _path(request)
         if kept is None:
             return _refuse(400, "Malformed or too long Path")
@@ -117,14 +124,19 @@ def register(
             # RFC 3327 section 5.3: a phone that does not know of Path must hear that somebody put one in.
             return _refuse(420, "Bad Extension", (("Unsupported", "path"),))
         path = kept
-    if not layout.has(names.CONTACT):
+    if first[_CONTACT] < PLACED:
         return Outcome(200, "OK", _answer(existing, path, now), existing, [])
     if len(request.call_id) > LONGEST_CALL_ID:
         return _refuse(400, "Call-ID too long")
-    values = request.values(names.CONTACT)
+    values = request.values(_CONTACT)
     if b"*" in values:
         return _remove_all(request, existing, values)
-    contacts = request.addresses(names.CONTACT)
+    contacts: list[Address] | None
+    if len(values) == 1 and _COMMA not in values[0]:
+        only = parse_address(values[0])
+        contacts = None if only is None else [only]
+    else:
+        contacts = parse_addresses(values)
     if contacts is None:
         return _refuse(400, "Malformed Contact")
     if len(contacts) > limits.max_contacts:
@@ -156,12 +168,16 @@ def _update(
     """Section 10.3 step 7, on a copy, so that whatever is wrong with the last contact leaves the first one untouched."""
     call_id = request.call_id.decode("latin-1")
     cseq = request.cseq
-    for_all = request.number(names.EXPIRES)
-    if for_all is None:
-        for_all = limits.default_expires
-    elif for_all < 0:
-        for_all = MALFORMED_EXPIRES
-    user_agent = (request.value(names.USER_AGENT) or b"")[:LONGEST_USER_AGENT].decode("utf-8", "replace")
+    for_all = limits.default_expires
+    raw = request.value(_EXPIRES)
+    if raw is not None:
+        for_all = number(raw, MOST_EXPIRES)
+        if for_all < 0:
+            for_all = MALFORMED_EXPIRES
+    raw = request.value(_USER_AGENT)
+    user_agent = ""
+    if raw is not None:
+        user_agent = (raw if len(raw) <= LONGEST_USER_AGENT else raw[:LONGEST_USER_AGENT]).decode("utf-8", "replace")
     # Rounded up: whoever was told so many seconds has them.
     start = int(now)
     if start < now:
@@ -170,14 +186,15 @@ def _update(
     changes: list[tuple[str, Binding]] = []
     for contact in contacts:
         uri = contact.uri
-        if not uri.is_sip or uri.headers or len(uri.text) > LONGEST_CONTACT:
+        text = uri.text
+        if not uri.is_sip or uri.headers or len(text) > LONGEST_CONTACT:
             # Headers in a binding's URI (?Route=) would be the caller's words in a callee's mouth.
             return _refuse(400, "Contact is not a plain SIP URI")
         if is_ours(uri):
             return _refuse(403, "Contact is this server")
         params = contact.params
         seconds = for_all
-        raw = params.get(b"expires")
+        raw = params.get(b"expires") if params else None
         if raw is not None:
             seconds = number(raw, MOST_EXPIRES)
             if seconds < 0:
@@ -187,7 +204,7 @@ def _update(
         if seconds > limits.max_expires:
             seconds = limits.max_expires
         q = 1.0
-        raw = params.get(b"q")
+        raw = params.get(b"q") if params else None
         if raw is not None:
             thousandths = q_value(raw)
             if thousandths < 0:
@@ -195,7 +212,7 @@ def _update(
             q = thousandths / 1000
         instance = ""
         reg_id = 0
-        raw = params.get(b"+sip.instance")
+        raw = params.get(b"+sip.instance") if params else None
         if raw is not None:
             instance = unquote(raw).decode("utf-8", "replace")
             if len(instance) > LONGEST_INSTANCE or not instance.isprintable():
@@ -205,12 +222,12 @@ def _update(
                 reg_id = number(raw, MOST_REG_ID)
                 if reg_id <= 0:
                     return _refuse(400, "Malformed reg-id in Contact")
-        at = _find(bindings, uri, instance, reg_id)
+        # Nearly always it is the only one, written as before.
+        at = 0 if bindings and not reg_id and bindings[0].contact == text else _find(bindings, uri, instance, reg_id)
         if at >= 0:
             old = bindings[at]
             # Of two equal contacts in one request the later one counts: the first is among the changes already.
-            ours = _changed(changes, old)
-            if not ours and old.call_id == call_id and cseq <= old.cseq:
+            if cseq <= old.cseq and old.call_id == call_id and not _changed(changes, old):
                 return _refuse(500, "CSeq is not higher than before")
         elif seconds == 0:
             continue
@@ -218,7 +235,7 @@ def _update(
             changes.append((REMOVED, bindings.pop(at)))
             continue
         new = Binding(
-            uri.text,
+            text,
             float(start + seconds),
             q,
             call_id,

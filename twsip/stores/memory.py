@@ -6,7 +6,7 @@ from typing import Final
 from zope.interface import implementer
 
 from ..api import BackendDown, Binding, IBindings
-from .packed import has_expired, pack, unpack, unpack_all
+from .packed import expired, pack, unpack, unpack_all
 
 MOST_AORS: Final = 1_000_000
 
@@ -30,7 +30,14 @@ class MemoryBindings:
 
     def apply(self, aor: str, bindings: tuple[Binding, ...], now: float) -> None:
         """Replace all bindings of the AOR; raises BackendDown, with nothing changed."""
-        self._put(aor, self._packed_form(bindings))
+        if not bindings:
+            self._put(aor, None)
+            return
+        try:
+            packed = pack(bindings)
+        except (ValueError, OverflowError) as error:
+            raise BackendDown(f"a binding cannot be kept: {error}") from error
+        self._put(aor, packed)
 
     def commit(self) -> None:
         """Nothing to be made durable here."""
@@ -47,30 +54,21 @@ class MemoryBindings:
 
         Every address comes up once in a round.  What a store keeps elsewhere is written by the next commit.
         """
-        if not self._to_sweep:
-            self._to_sweep = list(self._packed)
+        waiting = self._to_sweep
+        if not waiting:
+            waiting = self._to_sweep = list(self._packed)
+        next_ones = waiting[-most:] if most > 0 else []
+        del waiting[len(waiting) - len(next_ones) :]
         gone: list[tuple[str, Binding]] = []
-        for _ in range(min(most, len(self._to_sweep))):
-            aor = self._to_sweep.pop()
-            packed = self._packed.get(aor)
-            if packed is None or not has_expired(packed, now):
-                continue
+        for aor in expired(self._packed, next_ones, now):
             living: list[Binding] = []
-            for binding in unpack_all(packed):
+            for binding in unpack_all(self._packed[aor]):
                 if binding.expires > now:
                     living.append(binding)
                 else:
                     gone.append((aor, binding))
             self._put(aor, pack(tuple(living)) if living else None)
         return gone
-
-    def _packed_form(self, bindings: tuple[Binding, ...]) -> str | None:
-        if not bindings:
-            return None
-        try:
-            return pack(bindings)
-        except (ValueError, OverflowError) as error:
-            raise BackendDown(f"a binding cannot be kept: {error}") from error
 
     def _put(self, aor: str, packed: str | None) -> None:
         if packed is None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..api import Binding
 
-MOST_FIELDS: Final = 10
+LINE_FEEDS: Final = 10
 
 
 def pack(bindings: tuple[Binding, ...]) -> str:
@@ -20,36 +20,37 @@ def pack(bindings: tuple[Binding, ...]) -> str:
 
 def _pack(binding: Binding) -> str:
     q = binding.q
-    fields = (
-        _seconds(binding.expires),
-        binding.contact,
-        binding.call_id,
-        str(binding.cseq),
-        _seconds(binding.changed),
-        "" if q == 1.0 else repr(q),
-        binding.received,
-        binding.path,
-        binding.instance,
-        str(binding.reg_id) if binding.reg_id else "",
-        binding.user_agent,
+    reg_id = binding.reg_id
+    # Moments as short as they can be written: nearly all are whole.
+    expires = binding.expires
+    changed = binding.changed
+    expires_whole = int(expires)
+    changed_whole = int(changed)
+    packed = "\n".join(
+        (
+            str(expires_whole) if expires_whole == expires else repr(expires),
+            binding.contact,
+            binding.call_id,
+            str(binding.cseq),
+            str(changed_whole) if changed_whole == changed else repr(changed),
+            "" if q == 1.0 else repr(q),
+            binding.received,
+            binding.path,
+            binding.instance,
+            str(reg_id) if reg_id else "",
+            binding.user_agent,
+        )
     )
-    packed = "\n".join(fields)
-    if packed.count("\n") != MOST_FIELDS or "\r" in packed:
+    if packed.count("\n") != LINE_FEEDS or "\r" in packed:
         raise ValueError(f"a line end stands in {binding!r}")
     return packed
-
-
-def _seconds(value: float) -> str:
-    """As short as it can be written: nearly all are whole."""
-    whole = int(value)
-    return str(whole) if whole == value else repr(value)
 
 
 def unpack(packed: str, now: float) -> tuple[Binding, ...]:
     """The bindings in the string that have not expired at `now`."""
     if "\r" not in packed:
-        binding = _unpack(packed)
-        return (binding,) if binding.expires > now else ()
+        one = _unpack(packed)
+        return (one,) if one.expires > now else ()
     return tuple([binding for binding in map(_unpack, packed.split("\r")) if binding.expires > now])
 
 
@@ -84,11 +85,16 @@ def _unpack(packed: str) -> Binding:
     )
 
 
-def has_expired(packed: str, now: float) -> bool:
-    """Whether any of the bindings in the string has expired at `now`."""
-    if "\r" not in packed:
-        return float(packed[: packed.index("\n")]) <= now
-    for one in packed.split("\r"):
-        if float(one[: one.index("\n")]) <= now:
-            return True
-    return False
+def expired(kept: dict[str, str], aors: list[str], now: float) -> list[str]:
+    """Those of these addresses-of-record in `kept` that have a binding which has expired at `now`."""
+    found: list[str] = []
+    for aor in aors:
+        packed = kept.get(aor)
+        if packed is None:
+            continue
+        if "\r" not in packed:
+            if float(packed[: packed.index("\n")]) <= now:
+                found.append(aor)
+        elif len(unpack(packed, now)) <= packed.count("\r"):
+            found.append(aor)
+    return found
