@@ -73,3 +73,31 @@ def test_what_is_known_of_pairs_is_bounded() -> None:
     side(one, address(f"sip:{'x' * 300}@example.org", "b"))
     assert 0 < len(mark._kept) <= mark.KEPT
     assert all(len(names) <= mark.LONGEST_KEPT for names in mark._kept.values())
+
+
+def test_what_was_signed_is_known_to_all_with_that_secret_and_to_nobody_else() -> None:
+    signer, verifier, other = Marks(b"u" * 32), Marks(b"u" * 32), Marks(b"v" * 32)
+    token = signer.sign(CALL, b"caller").decode()
+    assert signer.sign(CALL, b"caller").decode() == token
+    assert verifier.verify(CALL, b"caller", token)
+    assert not verifier.verify(CALL, b"callee", token)
+    assert not other.verify(CALL, b"caller", token)
+    assert other.sign(CALL, b"caller").decode() != token
+
+
+def test_what_was_signed_is_bounded_and_strangers_add_nothing_to_it() -> None:
+    marks = Marks(b"w" * 32)
+    first = marks.sign(CALL, b"caller")
+    for number in range(2 * mark.KEPT):
+        assert not marks.verify(b"%d" % number, b"caller", "0" * 32)
+    assert len(marks._signed) == 1
+    for number in range(mark.KEPT):
+        marks.sign(b"%d" % number, b"caller")
+    assert len(marks._signed) <= mark.KEPT
+    before = len(marks._signed)
+    assert len(marks.sign(b"x" * mark.LONGEST_SIGNED, b"caller")) == 32
+    assert len(marks._signed) == before
+    assert marks.sign(CALL, b"caller") == first
+    tables = [Marks(bytes([number]) * 32) for number in range(2 * mark.MOST_TABLES)]
+    assert len(tables) == 2 * mark.MOST_TABLES
+    assert len(mark._tables) <= mark.MOST_TABLES

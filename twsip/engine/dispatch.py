@@ -1,7 +1,7 @@
 """From arrival to transaction or new request: the engine itself, the one place that sends."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 from twisted.internet.interfaces import IReactorTime
@@ -28,6 +28,9 @@ from .table import Table
 from .timers import TICK, Wheel
 from .transactions import ServerTransaction
 from .waiting import Waiting
+
+UNIQUE: Final = 16
+"""The last characters of a branch, which is unique and a token: enough to tell one request's tag from the next one's."""
 
 
 class Engine:
@@ -240,7 +243,10 @@ class Engine:
 
     def tag_for(self, request: Request) -> bytes:
         """The To tag of our own answers: the same for repeats of a request (§8.2.6.2), recognised again in an ACK."""
-        return self._tags + hex(crc32(request.call_id, crc32(request.via.branch)))[2:].encode()
+        branch = request.via.branch
+        if len(branch) >= UNIQUE:
+            return self._tags + branch[-UNIQUE:]
+        return self._tags + hex(crc32(request.call_id, crc32(branch)))[2:].encode()
 
     def new_branch(self, mark: bytes) -> bytes:
         """A branch with 72 random bits, so that nobody who does not see it can answer for it; then the loop mark."""

@@ -22,6 +22,10 @@ KEPT: Final = 4096
 LONGEST_KEPT: Final = 256
 # What `side` says of two addresses-of-record: who calls whom is mostly asked for again by the same dialog.
 _kept: dict[tuple[str, str], bytes] = {}
+LONGEST_SIGNED: Final = 512
+MOST_TABLES: Final = 8
+# What was signed, by key: the engine signs, a check verifies.
+_tables: dict[bytes, dict[bytes, bytes]] = {}
 
 
 def side(address: Address, other: Address) -> bytes:
@@ -46,12 +50,19 @@ def side(address: Address, other: Address) -> bytes:
 
 @final
 class Marks:
-    """Signs and verifies with the site's secret: a keyed hash is made once, and a copy of it for each mark."""
+    """Signs and verifies with the site's secret: a keyed hash is made once, and a copy of it for each mark.
 
-    __slots__ = ("_keyed",)
+    The last 4,096 marks that were signed are remembered, for all who have this secret: the ACK of a call follows at once.
+    """
+
+    __slots__ = ("_keyed", "_signed")
 
     def __init__(self, secret: bytes) -> None:
-        self._keyed = blake2s(key=key_from(secret), digest_size=_SIZE)
+        key = key_from(secret)
+        self._keyed = blake2s(key=key, digest_size=_SIZE)
+        if len(_tables) >= MOST_TABLES:
+            _tables.clear()
+        self._signed = _tables.setdefault(key, {})
 
     def sign(self, call_id: bytes, opener: bytes) -> bytes:
         """The mark of a dialog: 32 hex digits over the Call-ID and the opener's side of the request that we record-route.
@@ -59,8 +70,20 @@ class Marks:
         Hex, because it survives whoever folds the case of a URI.  Neither Call-ID nor tag holds a line end: no two
         dialogs sign alike.
         """
+        text = call_id + b"\n" + opener
+        signed = self._signed
+        mark = signed.get(text)
+        if mark is None:
+            mark = self._of(text)
+            if len(text) <= LONGEST_SIGNED:
+                if len(signed) >= KEPT:
+                    signed.clear()
+                signed[text] = mark
+        return mark
+
+    def _of(self, text: bytes) -> bytes:
         keyed = self._keyed.copy()
-        keyed.update(call_id + b"\n" + opener)
+        keyed.update(text)
         return keyed.hexdigest().encode()
 
     def verify(self, call_id: bytes, opener: bytes, token: str) -> bool:
@@ -71,4 +94,7 @@ class Marks:
         """
         if len(token) != LENGTH or not token.isascii():
             return False
-        return compare_digest(self.sign(call_id, opener), token.lower().encode())
+        text = call_id + b"\n" + opener
+        # Not remembered: what a stranger made up must not push out what we signed.
+        mark = self._signed.get(text) or self._of(text)
+        return compare_digest(mark, token.lower().encode())

@@ -73,10 +73,10 @@ LINES: Final[dict[int, bytes]] = {status: f"SIP/2.0 {status} {phrase}".encode() 
 
 def status_line(status: int, phrase: str = "") -> bytes:
     """The first line of a response, without its line end; control characters in the phrase become spaces."""
+    known = LINES.get(status)
+    if known is not None and (not phrase or phrase == _REASONS[status]):
+        return known
     if not phrase:
-        known = LINES.get(status)
-        if known is not None:
-            return known
         phrase = reason(status)
     if not phrase.isprintable():
         phrase = "".join(letter if letter.isprintable() else " " for letter in phrase)
