@@ -90,13 +90,13 @@ def test_what_was_signed_is_bounded_and_strangers_add_nothing_to_it() -> None:
     first = marks.sign(CALL, b"caller")
     for number in range(2 * mark.KEPT):
         assert not marks.verify(b"%d" % number, b"caller", "0" * 32)
-    assert len(marks._signed) == 1
+    assert len(marks._known) == 1
     for number in range(mark.KEPT):
         marks.sign(b"%d" % number, b"caller")
-    assert len(marks._signed) <= mark.KEPT
-    before = len(marks._signed)
+    assert len(marks._known) <= mark.KEPT
+    before = len(marks._known)
     assert len(marks.sign(b"x" * mark.LONGEST_SIGNED, b"caller")) == 32
-    assert len(marks._signed) == before
+    assert len(marks._known) == before
     assert marks.sign(CALL, b"caller") == first
     tables = [Marks(bytes([number]) * 32) for number in range(2 * mark.MOST_TABLES)]
     assert len(tables) == 2 * mark.MOST_TABLES

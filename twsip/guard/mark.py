@@ -55,14 +55,14 @@ class Marks:
     The last 4,096 marks that were signed are remembered, for all who have this secret: the ACK of a call follows at once.
     """
 
-    __slots__ = ("_keyed", "_signed")
+    __slots__ = ("_keyed", "_known")
 
     def __init__(self, secret: bytes) -> None:
         key = key_from(secret)
         self._keyed = blake2s(key=key, digest_size=_SIZE)
         if len(_tables) >= MOST_TABLES:
             _tables.clear()
-        self._signed = _tables.setdefault(key, {})
+        self._known = _tables.setdefault(key, {})
 
     def sign(self, call_id: bytes, opener: bytes) -> bytes:
         """The mark of a dialog: 32 hex digits over the Call-ID and the opener's side of the request that we record-route.
@@ -71,14 +71,14 @@ class Marks:
         dialogs sign alike.
         """
         text = call_id + b"\n" + opener
-        signed = self._signed
-        mark = signed.get(text)
+        known = self._known
+        mark = known.get(text)
         if mark is None:
             mark = self._of(text)
             if len(text) <= LONGEST_SIGNED:
-                if len(signed) >= KEPT:
-                    signed.clear()
-                signed[text] = mark
+                if len(known) >= KEPT:
+                    known.clear()
+                known[text] = mark
         return mark
 
     def _of(self, text: bytes) -> bytes:
@@ -96,5 +96,5 @@ class Marks:
             return False
         text = call_id + b"\n" + opener
         # Not remembered: what a stranger made up must not push out what we signed.
-        mark = self._signed.get(text) or self._of(text)
+        mark = self._known.get(text) or self._of(text)
         return compare_digest(mark, token.lower().encode())
