@@ -84,6 +84,7 @@ class Street:
         self.queue: list[tuple[FakeFlow, bytes]] = []
         self.outbox: list[tuple[FakeFlow, bytes]] = []
         self.dead: set[tuple[str, str, int]] = set()
+        self.full: set[tuple[str, str]] = set()
         self.flows: dict[tuple[str, str, int], FakeFlow] = {}
         self.resolver = Literal()
         self.rolls = 0
@@ -111,6 +112,8 @@ class Street:
     # What the engine asks of its transports.
 
     def flow_to(self, destination: Destination) -> FakeFlow:
+        if (destination.transport, destination.host) in self.full:
+            raise TransportFailed("too many connections to that address are open")
         return self.flow(destination.transport, destination.host, destination.port)
 
     def flow_by_id(self, flow_id: str) -> FakeFlow | None:

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from twsip.api import (
+    PASS,
     BackendDown,
     Binding,
     Challenge,
@@ -306,6 +307,25 @@ def test_a_big_request_goes_by_tcp_and_by_udp_when_that_cannot_be_opened() -> No
     assert sent.via.transport == "UDP"
     assert isinstance(sent, Request)
     assert len(sent.body) == 1300
+
+
+def test_a_big_request_goes_by_udp_when_there_is_no_room_for_one_more_connection() -> None:
+    street = Street(bindings=Bob(ONE))
+    street.full.add(("TCP", "198.51.100.1"))
+    street.hears(request("MESSAGE", "sip:bob@example.org", body="x" * 1300))
+    ((_, sent),) = street.sent()
+    assert sent.via.transport == "UDP"
+
+
+def test_a_big_request_goes_by_udp_when_a_check_refuses_tcp_there() -> None:
+    class NoTCP:
+        def allow(self, context: RequestContext, destination: Destination) -> Verdict:
+            return Reply(473, "Destination Filtered") if destination.transport == "TCP" else PASS
+
+    street = Street(bindings=Bob(ONE), destinations=[NoTCP()])
+    street.hears(request("MESSAGE", "sip:bob@example.org", body="x" * 1300))
+    ((_, sent),) = street.sent()
+    assert sent.via.transport == "UDP"
 
 
 def test_a_stream_that_breaks_fails_over_what_waited_on_it() -> None:

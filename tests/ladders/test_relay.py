@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 
+import pytest
 from street import Street, answer, request
 from twisted.internet.defer import Deferred
 
@@ -123,6 +124,22 @@ def test_a_lower_q_is_tried_when_the_higher_one_failed() -> None:
     assert isinstance(first, Request)
     street.hears(answer(first, 486), "198.51.100.1", 5070)
     assert street.says() == ["198.51.100.1:5070 ACK", "198.51.100.3:5070 INVITE"]
+
+
+@pytest.mark.parametrize("second", ["bad", "good"])
+def test_a_callee_that_breaks_its_answer_and_repeats_it_settles_its_branch_once(second: str) -> None:
+    street = Street(bindings=Bob(LATER, ONE))
+    street.hears(invite())
+    _, (_, first) = street.sent()
+    assert isinstance(first, Request)
+    good = answer(first, 200)
+    # Without the caller's Via nobody can pass it on.
+    bad = b"\r\n".join(line for line in good.split(b"\r\n") if b"z9hG4bKa1" not in line)
+    flow = street.flow("UDP", "198.51.100.1", 5070)
+    for data in (bad, bad if second == "bad" else good):
+        street.engine.received(Arrival(data, flow, 0.0))
+    street.flush()
+    assert street.says() == (["198.51.100.3:5070 INVITE"] if second == "bad" else ["192.0.2.9:5060 200"])
 
 
 def test_cancel_stops_what_rings_and_the_caller_gets_487() -> None:

@@ -44,6 +44,7 @@ class Branch:
         "provisional",
         "relaying",
         "slot",
+        "spare",
         "target",
         "transaction",
         "which",
@@ -61,6 +62,8 @@ class Branch:
         self.transaction: ClientTransaction | None = None
         self.provisional = False
         self.cancel_wanted = False
+        self.spare: Response | None = None
+        """A 503, in case that no other destination says more."""
         self.which = 0
         self.slot = 0
         self.due = 0
@@ -133,12 +136,17 @@ class Branch:
                 flow = engine.transports.flow_to(destination)
             data, key = relaying.message(self.target, flow)
             if len(data) > BIGGEST_DATAGRAM and not flow.reliable and self._may_grow(destination):
-                # §18.1.1: by TCP first; when that cannot be opened the same datagram goes by UDP after all.
-                self.destinations = iter((destination, *self.destinations))
-                destination = Destination("TCP", destination.host, destination.port, destination.server_name)
-                flow = engine.transports.flow_to(destination)
-                data, key = relaying.message(self.target, flow)
+                # §18.1.1: by TCP first, where the checks allow that; when it cannot be opened the same datagram goes by
+                # UDP after all.
+                wider = Destination("TCP", destination.host, destination.port, destination.server_name)
+                if engine.destinations.allow(context, wider) is None:
+                    self.destinations = iter((destination, *self.destinations))
+                    destination = wider
+                    flow = engine.transports.flow_to(destination)
+                    data, key = relaying.message(self.target, flow)
         except TransportFailed as error:
+            # That it was tried: TCP is not tried again here.
+            self.destination = destination
             engine.tell(DestinationFailed(destination.transport, destination.host, destination.port, str(error)))
             return False
         self.destination = destination
@@ -230,7 +238,7 @@ class Branch:
             self._stop_timer()
             if status == 503 and not self.cancel_wanted and self.destination is not None:
                 # RFC 3263 §4.3: a 503 is a reason to try the next address; the last one's 503 counts as an answer.
-                relaying.spare = response
+                self.spare = response
                 self._failed("503")
                 # It is over: a CANCEL that comes while the next address is looked up is not its business.
                 self.transaction = None
@@ -258,9 +266,9 @@ class Branch:
         """No destination is left."""
         relaying = self.relaying
         self._stop_timer()
-        spare = relaying.spare
+        spare = self.spare
         if not status and spare is not None:
-            relaying.spare = None
+            self.spare = None
             relaying.run(relaying.answered(self.number, spare))
             return
         if not status:

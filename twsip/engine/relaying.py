@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Final, final
 from ..api.answer import Relay
 from ..api.context import RequestContext
 from ..api.facts import Target
-from ..sip.message import Response
 from ..sip.proxy.forward import Forwarding, printed
 from ..sip.proxy.response import Effect, ResponseContext, Step
 from .egress import Branch
@@ -36,7 +35,6 @@ class Relaying(ResponseContext):
         "loop_mark",
         "record_route",
         "share",
-        "spare",
         "transaction",
     )
 
@@ -60,7 +58,6 @@ class Relaying(ResponseContext):
         self.blocked = False
         """Whether a destination check refused one."""
         self.last_status = 500
-        self.spare: Response | None = None
         self.branches: list[Branch] = []
         targets = relay.targets
         self.share = forwarding.breadth
@@ -80,6 +77,8 @@ class Relaying(ResponseContext):
         self._start_group()
 
     def _start_group(self) -> None:
+        if self.done:
+            return
         if self.cancelled:
             # Between the decision to go on and this moment the caller gave up.
             self.run(self.failed(-1, 487))

@@ -248,3 +248,8 @@ def test_at_most_one_answer_that_is_no_2xx_to_an_invite(
     assert sum(one.step is Step.NEXT for one in effects) <= groups
     if not invite:
         assert not any(one.status == 408 or one.step is Step.CANCEL for one in effects)
+
+
+def test_a_branch_that_owes_nothing_cannot_fail() -> None:
+    assert play(True, "start 0; groups 1; 0 fails 502; 0 fails 502") == ["next"]
+    assert play(True, "start 0 1; 0 fails 408; 0 fails 473; 1 fails 408") == ["answer 408"]

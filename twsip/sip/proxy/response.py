@@ -108,7 +108,8 @@ class ResponseContext:
 
     def failed(self, branch: int, status: int) -> list[Effect]:
         """A branch ended without an answer: 408 it was silent, 473 filtered, 500 or 503 it could not be sent."""
-        self._settled(branch)
+        if not self._settled(branch) and branch >= 0:
+            return []  # it had its say
         if self.done:
             return []
         if status != 503:
