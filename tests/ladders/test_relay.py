@@ -142,6 +142,21 @@ def test_a_callee_that_breaks_its_answer_and_repeats_it_settles_its_branch_once(
     assert street.says() == (["198.51.100.3:5070 INVITE"] if second == "bad" else ["192.0.2.9:5060 200"])
 
 
+def test_a_503_counts_only_for_the_target_that_gave_it() -> None:
+    street = Street(bindings=Bob(("sip:bob@pair.example.net:5070", 1.0), TWO))
+    street.resolver.twins["pair.example.net"] = ["198.51.100.8", "198.51.100.9"]
+    street.hears(invite())
+    _, (_, first), _ = street.sent()
+    assert isinstance(first, Request)
+    street.hears(answer(first, 503), "198.51.100.8", 5070)
+    assert "198.51.100.9:5070 INVITE" in street.says()
+    street.engine.flow_broke(street.flow("UDP", "198.51.100.2", 5070), "nobody is there")
+    street.flush()
+    street.waits(40)
+    # The pair's own 503 comes before its silence; the other target was never reached.
+    assert street.says()[-1] == "192.0.2.9:5060 503"
+
+
 def test_cancel_stops_what_rings_and_the_caller_gets_487() -> None:
     street = Street(bindings=Bob(ONE))
     street.hears(invite())

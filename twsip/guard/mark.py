@@ -6,8 +6,6 @@ from typing import Final, final
 
 from ..sip.fields.address import Address
 
-PARAMETER: Final = "m"
-"""The URI parameter of our Record-Route that carries the mark."""
 LENGTH: Final = 32
 _SIZE: Final = 16
 _PURPOSE: Final = b"twsipmrk"
