@@ -13,6 +13,7 @@ import pytest
 
 from twsip.api import BackendDown, Binding, ConfigError
 from twsip.stores import MemoryBindings, SQLiteBindings
+from twsip.stores.schema import LOCATION, connect
 
 NOW = 1_800_000_000.0
 ALICE = "sip:alice@example.org"
@@ -374,3 +375,17 @@ def test_memory_has_no_file() -> None:
     store.apply(ALICE, (binding(),), NOW)
     store.commit()
     assert len(store) == 1
+
+
+def test_another_program_that_looks_in_takes_no_log_away_from_us(tmp_path: Path) -> None:
+    # Whoever closes a file that SQLite has open in this process gives up SQLite's locks on it: then the next program that
+    # ends takes itself for the last one and deletes the log that we go on writing.
+    path = str(tmp_path / "twsip.db")
+    ours = [connect(path, LOCATION) for _ in range(3)]
+    look = "import sqlite3, sys; one = sqlite3.connect(sys.argv[1]); print(one.execute('SELECT count(*) FROM location').fetchall())"
+    for _ in range(2):
+        seen = subprocess.run([sys.executable, "-c", look, path], capture_output=True, text=True, check=True).stdout
+        assert os.path.exists(path + "-wal")
+    assert seen == "[(0,)]\n"
+    for one in ours:
+        one.close()

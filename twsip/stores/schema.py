@@ -1,5 +1,6 @@
 """The tables: OpenSER's names, a version for each table, created when missing and refused when newer (etc/subscriber.sql)."""
 
+import contextlib
 import os
 import sqlite3
 from typing import Final, final
@@ -140,13 +141,14 @@ def explain(path: str, error: Exception) -> str:
 
 
 def _make(path: str) -> None:
-    """HA1 values are as good as passwords: nobody else may read the file."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError:
-        if os.path.isdir(path):
-            raise IsADirectoryError(path) from None
-        raise
+    """HA1 values are as good as passwords: nobody else may read the file.
+
+    One that is there is not touched: to close it here would give up the locks that SQLite holds on it for this process.
+    """
+    if os.path.isdir(path):
+        raise IsADirectoryError(path)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _prepare(connection: sqlite3.Connection, path: str, tables: tuple[Table, ...]) -> None:
