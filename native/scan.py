@@ -47,7 +47,7 @@ fill()
 
 
 def scan(head: bytes):
-    """The first line, the header lines, their values and their layout; or None where a closer look is wanted."""
+    """The first line, all header lines, their values and their layout; or None where a closer look is wanted."""
     text: cython.p_const_char = PyBytes_AS_STRING(head)
     size: cython.Py_ssize_t = len(head)
     at: cython.Py_ssize_t = 0
@@ -62,8 +62,8 @@ def scan(head: bytes):
     if size == 0 or size > LONGEST or memchr(text, 0x00, size) != cython.NULL or memchr(text, 0x09, size) != cython.NULL:
         return None
     start: object = None
+    first: cython.Py_ssize_t = 0
     found: cython.p_const_char
-    lines: list = []
     values: list = []
     while True:
         found = cython.cast(cython.p_const_char, memchr(text + begin, 0x0D, size - begin))
@@ -73,6 +73,7 @@ def scan(head: bytes):
             return None
         if count < 0:
             start = PyBytes_FromStringAndSize(text, at)
+            first = at + 2
         else:
             found = cython.cast(cython.p_const_char, memchr(text + begin, 0x3A, at - begin))
             colon = -1 if found == cython.NULL else found - text
@@ -95,12 +96,13 @@ def scan(head: bytes):
                 left += 1
             while right > left and text[right - 1] == 0x20:
                 right -= 1
-            lines.append(PyBytes_FromStringAndSize(text + begin, at - begin))
             values.append(PyBytes_FromStringAndSize(text + left, right - left))
             numbers[count] = header
         count += 1
         if at >= size:
             break
         begin = at + 2
+    if count == 0:
+        return None
     layout = layout_of(PyBytes_FromStringAndSize(cython.cast(cython.p_char, numbers), count))
-    return None if layout.twice else (start, lines, values, layout)
+    return None if layout.twice else (start, PyBytes_FromStringAndSize(text + first, size - first), values, layout)

@@ -42,13 +42,13 @@ def broken(data: bytes) -> Malformed:
     return found
 
 
-def test_a_reply_has_the_lines_of_its_request_and_a_tag() -> None:
+def test_a_reply_has_the_values_of_its_request_and_a_tag() -> None:
     data = reply(request("Timestamp: 5", "Contact: <sip:a@b>", body="hello"), 404, "", b"ours", b"X: 1\r\n")
     assert data == (
         b"SIP/2.0 404 Not Found\r\n"
         b"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKours\r\n"
-        b"v: SIP/2.0/TCP 192.0.2.9;branch=z9hG4bKa1\r\n"
-        b'f: "Alice" <sip:alice@example.org>;tag=a\r\n'
+        b"Via: SIP/2.0/TCP 192.0.2.9;branch=z9hG4bKa1\r\n"
+        b'From: "Alice" <sip:alice@example.org>;tag=a\r\n'
         b"To: <sip:bob@example.org>;tag=ours\r\n"
         b"Call-ID: c1\r\nCSeq: 1 INVITE\r\nX: 1\r\nContent-Length: 0\r\n\r\n"
     )

@@ -61,6 +61,8 @@ def test_it_says_what_a_closer_look_says_or_nothing(quick: object, head: bytes) 
         b"Subject: Re: x\nTo: <sip:a@b>",
         b"Subject: Re: x\rTo: <sip:a@b>",
         b"Subject: x\nFrom\r\nFrom",
+        b"Subject: Re\n: x: y\r\nFrom",
+        b"Subject: To: x: y\x0b\r\nFrom: <sip:c@d>",
         b"Subject\n: x\r\nFrom: <sip:c@d>",
         b"Subject\r\n<sip:a@b>\nFrom: <sip:c@d>",
     ],
@@ -78,14 +80,17 @@ def test_colons_and_spaces_in_values(quick: object) -> None:
     found = quick(b"A sip:b SIP/2.0\r\nSubject: Re: x: \r\nTo:   <sip:a@b>\r\nv: SIP/2.0/UDP a ")  # type: ignore[operator]
     assert found is not None
     assert found[2] == [b"Re: x:", b"<sip:a@b>", b"SIP/2.0/UDP a"]
+    found = quick(b"A sip:b SIP/2.0\r\nSubject: To: From: x")  # type: ignore[operator]
+    assert found is not None
+    assert (found[1], found[2]) == (b"Subject: To: From: x", [b"To: From: x"])
 
 
 @pytest.mark.parametrize("quick", SCANS)
 def test_an_ordinary_message_needs_no_closer_look(quick: object) -> None:
     found = quick(PLAIN)  # type: ignore[operator]
     assert found is not None
-    start, lines, values, where = found
-    assert (start, lines) == (PLAIN.split(b"\r\n")[0], PLAIN.split(b"\r\n")[1:])
+    start, rest, values, where = found
+    assert (start, b"\r\n", rest) == PLAIN.partition(b"\r\n")
     assert values[0] == b"SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKa1;rport"
     assert where.vias == (0,)
     assert where is layout.layout_of(where.ids)

@@ -80,7 +80,7 @@ def outgoing(request: Request) -> bytes:
     What is sent differs only in what we add or take off ourselves: Via, Route, Record-Route, Max-Forwards, our credentials.
     """
     start = f"{request.method} {request.uri.text} SIP/2.0".encode()
-    return b"\r\n".join([start, *request.lines, b"", request.body])
+    return b"\r\n".join([start, request.rest, b"", request.body])
 
 
 def _classes(handlers: Handlers, name: str) -> tuple[type[object], ...]:

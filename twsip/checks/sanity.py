@@ -59,7 +59,7 @@ class Sanity:
             return Reply(413, why=f"a body of {len(request.body)} bytes")
         first = layout.first
         at = first[CONTACT] - PLACED
-        if at >= 0 and (_COMMA in request.lines[at] or CONTACT in layout.ids[at + 1 :]):
+        if at >= 0 and (_COMMA in request.field_values[at] or CONTACT in layout.ids[at + 1 :]):
             if _count(request.values(CONTACT)) > MOST_CONTACTS:
                 return _bad("Too many Contacts")
         if layout.routed and routed(context) is None:

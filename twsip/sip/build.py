@@ -15,22 +15,37 @@ _NEEDED: Final = (VIA, FROM, TO, CALL_ID, CSEQ)
 def reply(request: Request, status: int, phrase: str = "", tag: bytes = b"", extra: bytes = b"") -> bytes:
     """The response to this request, without a body.
 
-    Via, From, Call-ID and CSeq are the request's own lines; the tag is added to a To that has none (100 needs no tag).
+    Via, From, Call-ID and CSeq are the request's own values; the tag is added to a To that has none (100 needs no tag).
     `extra` are whole header lines, each with its line end.
     """
     layout = request.layout
-    lines = request.lines
-    to = lines[layout.to]
+    values = request.field_values
+    vias = values[layout.via]
+    if len(layout.vias) > 1:
+        vias = b"\r\nVia: ".join([values[at] for at in layout.vias])
+    to = values[layout.to]
     if tag and not request.to.tag:
         to += b";tag=" + tag
-    out = [status_line(status, phrase), lines[layout.via], lines[layout.from_], to, lines[layout.call_id], lines[layout.cseq]]
-    vias = layout.vias
-    if len(vias) > 1:
-        out[1:2] = [lines[at] for at in vias]
     if status == 100 and layout.has(names.TIMESTAMP):
-        out.append(lines[layout.first[names.TIMESTAMP] - PLACED])
-    out.append(extra + END if extra else END)
-    return b"\r\n".join(out)
+        extra += b"Timestamp: " + values[layout.first[names.TIMESTAMP] - PLACED] + b"\r\n"
+    return b"".join(
+        (
+            status_line(status, phrase),
+            b"\r\nVia: ",
+            vias,
+            b"\r\nFrom: ",
+            values[layout.from_],
+            b"\r\nTo: ",
+            to,
+            b"\r\nCall-ID: ",
+            values[layout.call_id],
+            b"\r\nCSeq: ",
+            values[layout.cseq],
+            b"\r\n",
+            extra,
+            END,
+        )
+    )
 
 
 def reply_to_malformed(broken: Malformed, tag: bytes) -> bytes | None:
@@ -99,13 +114,19 @@ def cancel_for(sent: bytes) -> bytes:
 def upstream(response: Response) -> bytes:
     """A response on its way back: our own topmost Via taken off, everything else as it came (RFC 3261 section 16.7)."""
     layout = response.layout
-    rest = [response.start, *response.lines]
-    del rest[layout.via + 1]
+    rest = response.rest
+    if layout.via == 0:
+        # A response has more than this one line: at least From, To, Call-ID and CSeq.
+        rest = rest[rest.find(b"\r") :]
+    else:
+        lines = response.lines
+        del lines[layout.via]
+        rest = b"\r\n" + b"\r\n".join(lines)
+    end = b"\r\n\r\n"
     if layout.length < 0:
         # A datagram needs none, but what goes back may be a stream, where the body would be the next message (18.3).
-        rest.append(b"Content-Length: %d" % len(response.body))
-    rest.append(b"\r\n" + response.body)
-    return b"\r\n".join(rest)
+        end = b"\r\nContent-Length: %d\r\n\r\n" % len(response.body)
+    return b"".join((response.start, rest, end, response.body))
 
 
 def with_lines(message: bytes, more: list[bytes]) -> bytes:

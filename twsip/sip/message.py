@@ -13,19 +13,23 @@ MOST_TOKENS: Final = 256
 MOST_EXPIRES: Final = 4294967295
 
 
+def cut(rest: bytes) -> list[bytes]:
+    """These header lines, each without its line end."""
+    return rest.split(b"\r\n") if rest else []
+
+
 class Message:
     """What both kinds of message are: header lines in order, and a body.
 
-    `lines` are the header lines as received, unfolded, without their line ends, `field_values` their values without white
-    space around them, `layout` says which header each of them is.  Via has one value a line.  A message is not changed
+    `rest` are the header lines as received, unfolded, `field_values` their values without white space around them, `layout` says which header each of them is.  Via has one value a line.  A message is not changed
     after parsing: whoever sends it on makes new lists.  The mandatory fields were parsed and found good.
     """
 
-    __slots__ = ("body", "call_id", "cseq", "field_values", "from_", "layout", "lines", "method", "to", "via")
+    __slots__ = ("body", "call_id", "cseq", "field_values", "from_", "layout", "method", "rest", "to", "via")
 
     def __init__(
         self,
-        lines: list[bytes],
+        rest: bytes,
         field_values: list[bytes],
         layout: Layout,
         body: bytes,
@@ -34,7 +38,7 @@ class Message:
         cseq: int,
         method: str,
     ) -> None:
-        self.lines = lines
+        self.rest = rest
         self.field_values = field_values
         self.layout = layout
         self.body = body
@@ -43,6 +47,13 @@ class Message:
         self.cseq = cseq
         self.method = method
         """Of a request its method, of a response the method in CSeq."""
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The header lines, each without its line end, the topmost Via as it is by now: a new list each time."""
+        lines = cut(self.rest)
+        lines[self.layout.via] = b"Via: " + self.field_values[self.layout.via]
+        return lines
 
     def value(self, header: int) -> bytes | None:
         """The value of the first line of this header, stripped, or None."""
@@ -107,7 +118,7 @@ class Request(Message):
 
     def __init__(
         self,
-        lines: list[bytes],
+        rest: bytes,
         field_values: list[bytes],
         layout: Layout,
         body: bytes,
@@ -121,7 +132,7 @@ class Request(Message):
         max_forwards: int,
     ) -> None:
         # Set here and not by super(): one call less for every message.
-        self.lines = lines
+        self.rest = rest
         self.field_values = field_values
         self.layout = layout
         self.body = body
@@ -144,14 +155,11 @@ class Request(Message):
         """Write where the packet really came from into the topmost Via (RFC 3261 section 18.2.1, RFC 3581).
 
         The one change made to a received message: the receiving transport owes it, and everything later
-        (answers, forwarded copies) shows it.
+        (answers, forwarded copies) shows it; only `rest` stays as it came.
         """
         via = self.via
         if via.rport >= 0 or via.received or via.head.bare != source.host:
-            at = self.layout.via
-            line = stamped(via, source)
-            self.lines[at] = line
-            self.field_values[at] = line[5:]
+            self.field_values[self.layout.via] = stamped(via, source)[5:]
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.uri.text!r} call-id {self.call_id!r} cseq {self.cseq}>"
@@ -165,7 +173,7 @@ class Response(Message):
 
     def __init__(
         self,
-        lines: list[bytes],
+        rest: bytes,
         field_values: list[bytes],
         layout: Layout,
         body: bytes,
@@ -176,7 +184,7 @@ class Response(Message):
         status: int,
         start: bytes,
     ) -> None:
-        self.lines = lines
+        self.rest = rest
         self.field_values = field_values
         self.layout = layout
         self.body = body

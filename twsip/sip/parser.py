@@ -7,7 +7,7 @@ from .abnf import SMALL, is_token, number, split_list
 from .fields.address import parse_address
 from .fields.via import parse_via
 from .layout import MOST_LINES, Layout, layout_of
-from .message import Malformed, Request, Response
+from .message import Malformed, Request, Response, cut
 from .names import METHODS
 from .scan import MOST_HEADERS, Scan
 from .uri import Uri, parse_uri
@@ -74,7 +74,7 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
         if isinstance(found, Malformed):
             return found
         scanned = found
-    start, lines, values, layout = scanned
+    start, rest, values, layout = scanned
     at = layout.length
     if at >= 0:
         size = SMALL.get(values[at], -1)
@@ -90,10 +90,10 @@ def parse(data: bytes, stream: bool = False) -> Request | Response | Malformed |
     if known is None:
         known = _read_start(start)
         if known is None:
-            return _strange_start(start, lines, layout.ids)
+            return _strange_start(start, cut(rest), layout.ids)
     if known.asks:
-        return _request(known, lines, values, layout, body, size)
-    return _response(known, lines, values, layout, body, size)
+        return _request(known, rest, values, layout, body, size)
+    return _response(known, rest, values, layout, body, size)
 
 
 def _read_start(start: bytes) -> Start | None:
@@ -148,7 +148,7 @@ def _look_closer(head: bytes) -> Scan | Malformed:
     if layout.twice:
         return _refused(start, "a header that may stand only once stands twice", lines, ids)
     values = [line[line.find(b":") + 1 :].strip(b" \t") for line in lines]
-    return start, lines, values, layout
+    return start, b"\r\n".join(lines), values, layout
 
 
 def _refused(start: bytes, why: str, lines: list[bytes], ids: bytes) -> Malformed:
@@ -215,7 +215,7 @@ def _split_vias(lines: list[bytes], ids: bytes) -> tuple[list[bytes], bytes] | N
 
 def _request(
     start: Start,
-    lines: list[bytes],
+    rest: bytes,
     values: list[bytes],
     layout: Layout,
     body: bytes,
@@ -228,31 +228,31 @@ def _request(
     at = layout.via
     via = parse_via(values[at]) if at >= 0 else None
     if via is None:
-        return Malformed(400, "the topmost Via is missing or malformed", method, lines, ids, True)
+        return Malformed(400, "the topmost Via is missing or malformed", method, cut(rest), ids, True)
     at = layout.from_
     from_ = parse_address(values[at]) if at >= 0 else None
     if from_ is None:
-        return Malformed(400, "From is missing or malformed", method, lines, ids, True)
+        return Malformed(400, "From is missing or malformed", method, cut(rest), ids, True)
     at = layout.to
     to = parse_address(values[at]) if at >= 0 else None
     if to is None:
-        return Malformed(400, "To is missing or malformed", method, lines, ids, True)
+        return Malformed(400, "To is missing or malformed", method, cut(rest), ids, True)
     at = layout.call_id
     call_id = values[at] if at >= 0 else b""
     if not call_id or _SPACE in call_id:
-        return Malformed(400, "Call-ID is missing or malformed", method, lines, ids, True)
+        return Malformed(400, "Call-ID is missing or malformed", method, cut(rest), ids, True)
     at = layout.cseq
     value = values[at] if at >= 0 else b""
     cseq, named, _ = _cseqs.get(value) or _read_cseq(value)
     if cseq < 0:
-        return Malformed(400, "CSeq is missing, malformed or over 2147483647", method, lines, ids, True)
+        return Malformed(400, "CSeq is missing, malformed or over 2147483647", method, cut(rest), ids, True)
     if named != start.name:
-        return Malformed(400, "CSeq names another method", method, lines, ids, True)
+        return Malformed(400, "CSeq names another method", method, cut(rest), ids, True)
     if size < 0:
-        return Malformed(400, _LENGTH, method, lines, ids, True)
+        return Malformed(400, _LENGTH, method, cut(rest), ids, True)
     uri = start.uri
     if uri is None:
-        return Malformed(400, "the Request-URI is malformed", method, lines, ids, True)
+        return Malformed(400, "the Request-URI is malformed", method, cut(rest), ids, True)
     at = layout.max_forwards
     hops = -1
     if at >= 0:
@@ -260,8 +260,8 @@ def _request(
         if not 0 <= hops <= 255:
             hops = number(values[at], 255)
         if hops < 0:
-            return Malformed(400, "Max-Forwards is malformed or over 255", method, lines, ids, True)
-    return Request(lines, values, layout, body, via, from_, to, call_id, cseq, method, uri, hops)
+            return Malformed(400, "Max-Forwards is malformed or over 255", method, cut(rest), ids, True)
+    return Request(rest, values, layout, body, via, from_, to, call_id, cseq, method, uri, hops)
 
 
 def _read_cseq(value: bytes) -> tuple[int, bytes, str]:
@@ -282,7 +282,7 @@ def _read_cseq(value: bytes) -> tuple[int, bytes, str]:
 
 def _response(
     start: Start,
-    lines: list[bytes],
+    rest: bytes,
     values: list[bytes],
     layout: Layout,
     body: bytes,
@@ -295,14 +295,14 @@ def _response(
     at = layout.via
     via = parse_via(values[at]) if at >= 0 else None
     if via is None:
-        return Malformed(400, "the topmost Via is missing or malformed", "", lines, ids, False)
+        return Malformed(400, "the topmost Via is missing or malformed", "", cut(rest), ids, False)
     at = layout.call_id
     call_id = values[at] if at >= 0 else b""
     at = layout.cseq
     value = values[at] if at >= 0 else b""
     cseq, _, method = _cseqs.get(value) or _read_cseq(value)
     if cseq < 0 or not method or not call_id or layout.from_ < 0 or layout.to < 0:
-        return Malformed(400, "From, To, Call-ID or CSeq is missing or malformed", "", lines, ids, False)
+        return Malformed(400, "From, To, Call-ID or CSeq is missing or malformed", "", cut(rest), ids, False)
     if size < 0:
-        return Malformed(400, _LENGTH, "", lines, ids, False)
-    return Response(lines, values, layout, body, via, call_id, cseq, method, status, start.written)
+        return Malformed(400, _LENGTH, "", cut(rest), ids, False)
+    return Response(rest, values, layout, body, via, call_id, cseq, method, status, start.written)

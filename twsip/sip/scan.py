@@ -19,8 +19,8 @@ _FF: Final = 0x0C
 _CR: Final = 0x0D
 _COMMA: Final = 0x2C
 
-Scan = tuple[bytes, list[bytes], list[bytes], Layout]
-"""The first line; the header lines; their values without white space around them; and which header each of them is."""
+Scan = tuple[bytes, bytes, list[bytes], Layout]
+"""The first line; all header lines; their values without white space around them; and which header each of them is."""
 
 # By the names as they were written, each with a NUL behind it: one look-up instead of one for each line.
 _named: dict[bytes, Layout] = {}
@@ -34,48 +34,63 @@ def scan(head: bytes) -> Scan | None:
     """
     if not head or len(head) > LONGEST_HEAD or _NUL in head or _TAB in head:
         return None
-    lines = head.split(b"\r\n")
-    count = len(lines) - 1
-    if not 0 < count <= MOST_HEADERS:
-        return None
-    text = b"\n".join(lines)
-    # Of what strip() takes off only spaces may be there.
-    if _CR in text or _VT in text or _FF in text:
-        return None
     # All names and values by two calls instead of some for each line: the first line, a name, its value, a name ...
-    pieces = text.replace(b": ", b"\0\n").split(b"\n")
-    if len(pieces) != 2 * count + 1:
-        apart = _apart(lines)
-        if apart is None:
-            return None
-        pieces = apart
-    # Where every other piece ends in a NUL, no other piece does and no LF stood alone: there are just enough pieces for
-    # one NUL a line.
-    written = b"".join(pieces[1::2])
+    pieces = head.replace(b": ", b"\0\r\n").split(b"\r\n")
+    if not len(pieces) & 1 or not 2 < len(pieces) <= 2 * MOST_HEADERS + 1:
+        return _apart(head)
+    names = pieces[1::2]
+    written = b"".join(names)
     layout = _named.get(written)
     if layout is None:
-        layout = _recognise(pieces[1::2], written)
-    # As many NULs, yet in other pieces, when some line has two and another none.
-    if layout is None or layout.twice or len(layout.ids) != count:
+        layout = _recognise(names, written)
+        if layout is None:
+            return _apart(head)
+    values = pieces[::2]
+    if len(values) - 1 != len(layout.ids):
+        return _apart(head)
+    # There are as many names as NULs among them, and a NUL stands only at the end of a piece: so each of them has one.
+    text = b"".join(values)
+    if _NUL in text:
+        # And some value has one too: it holds a colon and a space.
+        return _apart(head)
+    # Of what strip() takes off only spaces may be there.
+    if _CR in text or _LF in text or _VT in text or _FF in text:
+        return None
+    if layout.twice:
+        return None
+    start = values.pop(0)
+    for at in layout.vias:
+        if _COMMA in values[at]:
+            return None
+    return start, head[len(start) + 2 :], list(map(bytes.strip, values)), layout
+
+
+def _apart(head: bytes) -> Scan | None:
+    """The same, line by line, for a head some of whose values have a colon and a space in them."""
+    start, end, rest = head.partition(b"\r\n")
+    if not end:
+        return None
+    names: list[bytes] = []
+    values: list[bytes] = []
+    for line in rest.split(b"\r\n"):
+        name, colon, value = line.partition(b": ")
+        if not colon:
+            return None
+        names.append(name + b"\0")
+        values.append(value)
+    if len(names) > MOST_HEADERS:
+        return None
+    written = b"".join(names)
+    layout = _named.get(written)
+    if layout is None:
+        layout = _recognise(names, written)
+    text = start + b"".join(values)
+    if layout is None or layout.twice or _CR in text or _LF in text or _VT in text or _FF in text:
         return None
     for at in layout.vias:
-        if _COMMA in lines[at + 1]:
+        if _COMMA in values[at]:
             return None
-    return lines.pop(0), lines, list(map(bytes.strip, pieces[2::2])), layout
-
-
-def _apart(lines: list[bytes]) -> list[bytes] | None:
-    """The pieces of lines some of which have a colon and a space in their values, too; None if one has none, or an LF."""
-    pieces = [lines[0]]
-    if _LF in lines[0]:
-        return None
-    for line in lines[1:]:
-        name, colon, value = line.partition(b": ")
-        if not colon or _LF in line:
-            return None
-        pieces.append(name + b"\0")
-        pieces.append(value)
-    return pieces
+    return start, rest, list(map(bytes.strip, values)), layout
 
 
 def _recognise(names: list[bytes], written: bytes) -> Layout | None:

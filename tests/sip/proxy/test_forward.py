@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fuzz.parser import OUR_VIA, is_ours, mutated, seeds
 from twsip.sip import names
+from twsip.sip.fields.via import Source
 from twsip.sip.message import Request
 from twsip.sip.parser import MOST_HEADERS, parse
 from twsip.sip.proxy.forward import DEFAULT_BREADTH, Forwarding, prepare, printed
@@ -190,3 +191,27 @@ def test_what_is_forwarded_parses_again_and_other_lines_are_the_same_bytes(dice:
     assert there == [OUR_VIA, *RECORD_ROUTES, *kept]
     assert again.body == one.body
     assert again.max_forwards == (one.max_forwards - 1 if one.max_forwards > 0 else 70)
+
+
+@pytest.mark.parametrize("spelling", ["Max-Forwards: 70", "max-forwards:70", "MAX-FORWARDS :  70 "])
+@pytest.mark.parametrize("place", [0, 1, 3, 9])
+def test_what_goes_out_does_not_depend_on_where_and_how_the_lines_stand(place: int, spelling: str) -> None:
+    others = [
+        "Route: <sip:r1;lr>",
+        "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKa1",
+        "From: <sip:alice@example.org>;tag=a",
+        "Subject: Max-Forwards: 70",
+        "To: <sip:bob@example.org>",
+        "Call-ID: c1",
+        "CSeq: 1 INVITE",
+        "Content-Length: 22",
+        "Route: <sip:r1;lr>",
+    ]
+    lines = [*others[:place], spelling, *others[place:]]
+    one = parse("\r\n".join(["INVITE sip:bob@example.org SIP/2.0", *lines, "", "x\r\nMax-Forwards: 70\r\ny"]).encode())
+    assert isinstance(one, Request), one
+    one.arrived_from(Source("203.0.113.7", 5070))
+    others[1] += ";received=203.0.113.7"
+    kept = [line for line in others if not line.startswith("Route")]
+    assert forwarding(one).rest == "\r\n".join([*kept, "", "x\r\nMax-Forwards: 70\r\ny"]).encode()
+    assert one.lines[lines.index("Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKa1")] == others[1].encode()

@@ -9,6 +9,14 @@ from ..message import Request
 from ..uri import Uri
 
 DEFAULT_BREADTH: Final = 60
+_USUAL: Final[dict[int, bytes]] = {
+    names.ROUTE: b"\r\nRoute: ",
+    names.MAX_FORWARDS: b"\r\nMax-Forwards: ",
+    names.MAX_BREADTH: b"\r\nMax-Breadth: ",
+    names.AUTHORIZATION: b"\r\nAuthorization: ",
+    names.PROXY_AUTHORIZATION: b"\r\nProxy-Authorization: ",
+}
+"""How the lines that are not passed on usually begin."""
 
 
 @final
@@ -46,17 +54,44 @@ def prepare(
             return None
         breadth = min(asked, DEFAULT_BREADTH)
     hops = request.max_forwards - 1 if request.max_forwards > 0 else 70
-    kept = list(request.lines)
     doomed = layout.replaced
     if layout.credentials and consumed is not None:
         ours = [at for at in layout.credentials if consumed(request.field_values[at])]
         doomed = tuple(sorted((*doomed, *ours)))
-    for at in reversed(doomed):
-        del kept[at]
+    pieces = _kept(request, doomed)
     if layout.length < 0:
-        kept.append(b"Content-Length: %d" % len(request.body))
-    rest = b"\r\n".join(kept) + b"\r\n\r\n" + request.body
+        pieces.append(b"\r\nContent-Length: %d" % len(request.body))
+    pieces.append(b"\r\n\r\n")
+    pieces.append(request.body)
+    rest = b"".join(pieces)
     return Forwarding(request.method.encode(), uri, routes, rest, hops, breadth)
+
+
+def _kept(request: Request, doomed: tuple[int, ...]) -> list[bytes]:
+    """The header lines but those, in pieces."""
+    rest = request.rest
+    values = request.field_values
+    begin = -1
+    if request.layout.via == 0:
+        pieces = [b"Via: ", values[0]]
+        begin = rest.find(b"\r")
+        ids = request.layout.ids
+        for at in doomed:
+            # Nothing but a whole line has a line end before it and one behind it; what is equal to one is doomed, too.
+            sought = _USUAL[ids[at]] + values[at] + b"\r\n"
+            end = rest.find(sought, begin)
+            if end < 0:
+                begin = -1
+                break
+            pieces.append(rest[begin:end])
+            begin = end + len(sought) - 2
+    if begin >= 0:
+        pieces.append(rest[begin:])
+        return pieces
+    lines = request.lines
+    for at in reversed(doomed):
+        del lines[at]
+    return [b"\r\n".join(lines)]
 
 
 def printed(

@@ -47,6 +47,6 @@ def is_loop(request: Request, mark: bytes) -> bool:
     """Whether a Via of this request carries our fingerprint for the very same journey."""
     sought = LOOP + mark
     for at in request.layout.vias:
-        if request.lines[at].find(sought) >= 0:
+        if request.field_values[at].find(sought) >= 0:
             return True
     return False
