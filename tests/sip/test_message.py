@@ -43,7 +43,7 @@ def test_values_in_any_spelling_and_order() -> None:
 
 def test_both_kinds_share_the_reading_of_lines() -> None:
     one = request("Supported: path")
-    plain = Message(one.lines, one.field_values, one.layout, b"", one.via, one.call_id, one.cseq, one.method)
+    plain = Message(one.rest, one.field_values, one.layout, b"", one.via, one.call_id, one.cseq, one.method)
     assert plain.tokens(names.SUPPORTED) == one.tokens(names.SUPPORTED) == [b"path"]
     assert (plain.body, plain.via, plain.call_id, plain.cseq, plain.method) == (b"", one.via, b"c1", 7, "INVITE")
 
