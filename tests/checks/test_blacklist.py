@@ -11,6 +11,7 @@ from twsip.api import ConfigError, Destination, IDestinationCheck, Pass, Relay, 
 from twsip.checks import Blacklist
 from twsip.guard.blacklist import parse_definition
 from twsip.guard.nets import KEPT, Nets
+from twsip.sip.fields.via import Source
 
 
 class Gateway:
@@ -70,6 +71,13 @@ def test_the_decks_definitions_work_literally() -> None:
     assert not allowed(second, "192.168.2.7", 5061, "TLS", extra=("X-auth: 1",))
     assert allowed(second, "192.168.2.7", 5061, "TLS")
     assert not allowed(Blacklist("bl_gw", DECK_GW), "192.168.2.10", 7)
+
+
+def test_a_pattern_sees_where_the_request_really_came_from() -> None:
+    request = make_request()
+    request.arrived_from(Source("203.0.113.7", 5070))
+    check = Blacklist("x", '(any, 192.0.2.1, 0, "^Via: .*;received=203.0.113.7")')
+    assert isinstance(check.allow(make_context(request), Destination("UDP", "192.0.2.1", 5060)), Reply)
 
 
 def test_rules_without_a_name_and_parsed_ones() -> None:

@@ -75,12 +75,12 @@ class Blacklist:
 
 
 def outgoing(request: Request) -> bytes:
-    """The request as rules look at it: first line, headers and body as they came.
+    """The request as rules look at it: first line, headers and body as they came, with where from in the topmost Via.
 
     What is sent differs only in what we add or take off ourselves: Via, Route, Record-Route, Max-Forwards, our credentials.
     """
     start = f"{request.method} {request.uri.text} SIP/2.0".encode()
-    return b"\r\n".join([start, request.rest, b"", request.body])
+    return b"\r\n".join([start, *request.lines, b"", request.body])
 
 
 def _classes(handlers: Handlers, name: str) -> tuple[type[object], ...]:
