@@ -21,8 +21,9 @@ def cut(rest: bytes) -> list[bytes]:
 class Message:
     """What both kinds of message are: header lines in order, and a body.
 
-    `rest` are the header lines as received, unfolded, `field_values` their values without white space around them, `layout` says which header each of them is.  Via has one value a line.  A message is not changed
-    after parsing: whoever sends it on makes new lists.  The mandatory fields were parsed and found good.
+    `rest` are the header lines as received, unfolded, in one piece; `field_values` their values without white space around
+    them; `layout` says which header each of them is.  Via has one value a line.  A message is not changed after parsing:
+    whoever sends it on makes new ones.  The mandatory fields were parsed and found good.
     """
 
     __slots__ = ("body", "call_id", "cseq", "field_values", "from_", "layout", "method", "rest", "to", "via")
@@ -159,7 +160,7 @@ class Request(Message):
         """
         via = self.via
         if via.rport >= 0 or via.received or via.head.bare != source.host:
-            self.field_values[self.layout.via] = stamped(via, source)[5:]
+            self.field_values[self.layout.via] = stamped(via, source)
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.uri.text!r} call-id {self.call_id!r} cseq {self.cseq}>"

@@ -36,27 +36,28 @@ def scan(head: bytes) -> Scan | None:
         return None
     # All names and values by two calls instead of some for each line: the first line, a name, its value, a name ...
     pieces = head.replace(b": ", b"\0\r\n").split(b"\r\n")
-    if not len(pieces) & 1 or not 2 < len(pieces) <= 2 * MOST_HEADERS + 1:
-        return _apart(head)
+    values = pieces[::2]
+    text = b"".join(values)
+    if _NUL in text or not len(pieces) & 1:
+        # Some value holds a colon and a space, too.
+        apart = _apart(head)
+        if apart is None:
+            return None
+        pieces = apart
+        values = pieces[::2]
+        text = b"".join(values)
+    if not 2 < len(pieces) <= 2 * MOST_HEADERS + 1:
+        return None
+    # Of what strip() takes off only spaces may be there.
+    if _CR in text or _LF in text or _VT in text or _FF in text:
+        return None
     names = pieces[1::2]
     written = b"".join(names)
     layout = _named.get(written)
     if layout is None:
         layout = _recognise(names, written)
-        if layout is None:
-            return _apart(head)
-    values = pieces[::2]
-    if len(values) - 1 != len(layout.ids):
-        return _apart(head)
-    # There are as many names as NULs among them, and a NUL stands only at the end of a piece: so each of them has one.
-    text = b"".join(values)
-    if _NUL in text:
-        # And some value has one too: it holds a colon and a space.
-        return _apart(head)
-    # Of what strip() takes off only spaces may be there.
-    if _CR in text or _LF in text or _VT in text or _FF in text:
-        return None
-    if layout.twice:
+    # A NUL stands at the end of a piece: where there are as many names as NULs among them, each of them has one.
+    if layout is None or layout.twice or len(layout.ids) != len(names):
         return None
     start = values.pop(0)
     for at in layout.vias:
@@ -65,32 +66,17 @@ def scan(head: bytes) -> Scan | None:
     return start, head[len(start) + 2 :], list(map(bytes.strip, values)), layout
 
 
-def _apart(head: bytes) -> Scan | None:
-    """The same, line by line, for a head some of whose values have a colon and a space in them."""
-    start, end, rest = head.partition(b"\r\n")
-    if not end:
-        return None
-    names: list[bytes] = []
-    values: list[bytes] = []
-    for line in rest.split(b"\r\n"):
+def _apart(head: bytes) -> list[bytes] | None:
+    """The pieces of a head some of whose values have a colon and a space in them; None if one of its lines has none."""
+    lines = head.split(b"\r\n")
+    pieces = [lines.pop(0)]
+    for line in lines:
         name, colon, value = line.partition(b": ")
         if not colon:
             return None
-        names.append(name + b"\0")
-        values.append(value)
-    if len(names) > MOST_HEADERS:
-        return None
-    written = b"".join(names)
-    layout = _named.get(written)
-    if layout is None:
-        layout = _recognise(names, written)
-    text = start + b"".join(values)
-    if layout is None or layout.twice or _CR in text or _LF in text or _VT in text or _FF in text:
-        return None
-    for at in layout.vias:
-        if _COMMA in values[at]:
-            return None
-    return start, rest, list(map(bytes.strip, values)), layout
+        pieces.append(name + b"\0")
+        pieces.append(value)
+    return pieces
 
 
 def _recognise(names: list[bytes], written: bytes) -> Layout | None:

@@ -98,14 +98,14 @@ def test_the_cookie(branch: bytes, modern: bool) -> None:
     ],
 )
 def test_where_it_really_came_from(value: bytes, host: bytes, line: bytes) -> None:
-    assert stamped(via(b"SIP/2.0/" + value), Source(host.decode(), 6000)) == b"Via: SIP/2.0/" + line
+    assert stamped(via(b"SIP/2.0/" + value), Source(host.decode(), 6000)) == b"SIP/2.0/" + line
 
 
 @given(st.one_of(st.binary(), st.binary().map(lambda tail: b"SIP/2.0/UDP h;" + tail), st.text(alphabet='SIP/2.0 UDPh:;=,"\t[]').map(str.encode)))
 def test_what_is_stamped_parses_again(value: bytes) -> None:
     one = parse_via(value)
     if one is not None:
-        again = via(stamped(one, Source("203.0.113.7", 6000))[5:])
+        again = via(stamped(one, Source("203.0.113.7", 6000)))
         assert (again.branch, again.sent_by, again.tail) == (one.branch, one.sent_by, one.tail)
         assert again.host == one.host
 

@@ -47,11 +47,11 @@ class SentBy:
 class Head:
     """What stands before the first semicolon: the same few thousand come again and again, so it is kept.
 
-    `line` is the header line up to there as we write it, `bare` the host without the brackets of an IPv6 reference,
+    `written` is that as we write it, `bare` the host without the brackets of an IPv6 reference,
     as a source address would be written; `key` is what stands between branch and method in a transaction's key.
     """
 
-    __slots__ = ("bare", "host", "key", "line", "port", "sent_by", "transport")
+    __slots__ = ("bare", "host", "key", "port", "sent_by", "transport", "written")
 
     def __init__(self, transport: str, sent_by: bytes, host: str, port: int) -> None:
         self.transport = transport
@@ -59,7 +59,7 @@ class Head:
         self.host = host
         self.port = port
         self.bare = host.encode().strip(b"[]")
-        self.line = b"Via: SIP/2.0/" + transport.encode() + b" " + sent_by
+        self.written = b"SIP/2.0/" + transport.encode() + b" " + sent_by
         self.key = b" " + sent_by + b" "
 
 
@@ -226,13 +226,13 @@ def _parse_params(head: Head, tail: bytes) -> Via | None:
 
 
 def stamped(via: Via, source: Source) -> bytes:
-    """The Via line with where the message really came from: received and, if asked for, rport.
+    """The Via with where the message really came from: received and, if asked for, rport.
 
     What the sender itself claimed in those two is replaced, never believed (RFC 3261 section 18.2.1, RFC 3581 section 4).
     """
     head = via.head
     if via.rport >= 0:
-        return head.line + via.tail + source.rport
+        return head.written + via.tail + source.rport
     if head.bare != source.host:
-        return head.line + via.tail + source.received
-    return head.line + via.tail
+        return head.written + via.tail + source.received
+    return head.written + via.tail

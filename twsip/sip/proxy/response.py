@@ -151,10 +151,11 @@ class ResponseContext:
     def _keep(self, response: Response) -> None:
         status = response.status
         if status in _CHALLENGES:
+            lines = response.lines
             for header in (names.WWW_AUTHENTICATE, names.PROXY_AUTHENTICATE):
                 for at in places(response.layout.ids, (header,)):
                     if len(self.challenges) < 32:
-                        self.challenges.append(response.lines[at])
+                        self.challenges.append(lines[at])
         if status != 503:
             self.all_503 = False
         if status == 408 and not self.invite:
