@@ -200,7 +200,7 @@ class Digest:
             self._tell(context, offer, refused, fields.username)
         if best is None or best_nonce is None:
             return challenges.challenge(offer, context.now, False, refused)
-        if self._uri_mode != "off" and best.uri != request.uri.text.encode() and not self._is_same_uri(context, best.uri):
+        if self._uri_mode != "off" and best.uri != request.uri.written and not self._is_same_uri(context, best.uri):
             self._tell(context, offer, AUTH_WRONG_URI, best.username)
             return Reply(400, "Digest URI does not match", why=AUTH_WRONG_URI)
         # The sums are done whether or not a login is remembered.  If they do not come out, the backend has the last word:

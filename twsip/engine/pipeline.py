@@ -49,21 +49,22 @@ class Pipeline:
 
         What came instead is a refusal, Broke, or something to wait for.  Facts and trace are written into the context.
         """
+        # Who is asked is as many as have been asked before: nobody counts.
         trace = context.trace
         for ask in self.asks[at:] if at else self.asks:
             try:
                 verdict = ask(context)
             except Exception as error:
+                at = len(trace)
                 self.broke(at, error)
                 return at, Broke
             trace.append(verdict)
             if verdict is not PASS:
                 if type(verdict) is not PASS_TYPE:
-                    return at, verdict
+                    return len(trace) - 1, verdict
                 facts = context.facts
                 for fact in verdict.facts:
                     facts[type(fact)] = fact
-            at += 1
         return _ALL_PASSED
 
     def handle(self, context: RequestContext, at: int) -> tuple[int, Any]:

@@ -90,14 +90,19 @@ class Relaying(ResponseContext):
             self.groups.insert(0, group[most:])
             self.groups_left += 1
             group = group[:most]
-        branches = self.branches
-        first = len(branches)
-        for target in group:
-            branch = Branch(self, len(branches), target)
-            branches.append(branch)
-            self.started(branch.number)
-        for branch in branches[first:]:
+        if len(group) == 1:
+            self._add(group[0]).start()
+            return
+        # All of them owe an answer before the first one can fail.
+        for branch in [self._add(target) for target in group]:
             branch.start()
+
+    def _add(self, target: Target) -> Branch:
+        number = len(self.branches)
+        branch = Branch(self, number, target)
+        self.branches.append(branch)
+        self.started(number)
+        return branch
 
     def message(self, target: Target, flow: Any) -> tuple[bytes, bytes]:
         """The bytes for this target over this flow, and the key of their client transaction."""

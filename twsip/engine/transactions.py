@@ -109,7 +109,12 @@ class Transaction(Machine):
             else:
                 self.lost(act is _TIMEOUT)
         for act in timers:
-            self._start(act)
+            if act is _START_K:
+                # Nothing is kept of it that could be asked for once more: its repeats would end here (§17.1.2.2), and
+                # responses that belong to nobody end just so.
+                self.state = _TERMINATED
+            else:
+                self._start(act)
         if self.state is _TERMINATED:
             self.end()
         return handed
@@ -122,11 +127,6 @@ class Transaction(Machine):
             self.engine.later(self.transport_failed)
 
     def _start(self, act: Act) -> None:
-        if act is _START_K:
-            # Nothing is kept of it that could be asked for once more: its repeats would end here (§17.1.2.2), and
-            # responses that belong to nobody end just so.
-            self.state = _TERMINATED
-            return
         engine = self.engine
         first = self.first
         if first and (act is _START_F or act is _START_B or act is _START_H):
@@ -201,8 +201,8 @@ class ServerTransaction(Transaction):
         self.kept = b""
         self.first = 0
         self.behind = 0
-        self._reliable = flow.reliable
         timers = engine.timers
+        self._delays = timers.stream if flow.reliable else timers.datagram
         self._timers = timers
         self._interval = timers.t1
         self.user = None
@@ -241,7 +241,8 @@ class ServerTransaction(Transaction):
 
     def end(self) -> None:
         """Leave the table and the wheel."""
-        self.stop_timers()
+        if self.first or self.behind:
+            self.stop_timers()
         self.user = None
         self.engine.table.servers.pop(self.key, None)
 
@@ -261,8 +262,8 @@ class ClientTransaction(Transaction):
         self.kept = b""
         self.first = 0
         self.behind = 0
-        self._reliable = flow.reliable
         timers = engine.timers
+        self._delays = timers.stream if flow.reliable else timers.datagram
         self._timers = timers
         self._interval = timers.t1
         if invite:
@@ -300,7 +301,8 @@ class ClientTransaction(Transaction):
 
     def end(self) -> None:
         """Leave the table and the wheel."""
-        self.stop_timers()
+        if self.first or self.behind:
+            self.stop_timers()
         self.engine.table.client_ended(self)
         self.user = None
         self.kept = b""

@@ -1,6 +1,6 @@
 """The proxy core's decision: which targets a request goes to (RFC 3261 section 16.5)."""
 
-from typing import Any, final
+from typing import Any, Final, final
 
 from zope.interface import classImplements
 
@@ -12,6 +12,8 @@ from ..api.house import House
 from ..api.interfaces import IBindings, IHandler
 from ..api.verdict import Reply
 from ..sip.uri import parse_uri
+
+KEPT: Final = 4096
 
 
 @final
@@ -27,6 +29,8 @@ class Proxy:
     def __init__(self, *, record_route: bool = True, bindings: IBindings | None = None) -> None:
         self.record_route = record_route
         self._bindings = bindings
+        self._chosen: dict[str, tuple[tuple[Binding, ...], Relay]] = {}
+        """What was decided of late, by address-of-record, and for which bindings: good as long as the store gives those very same."""
 
     def attach(self, house: House) -> None:
         """Take the site's location service, unless one was given."""
@@ -47,17 +51,27 @@ class Proxy:
             return Relay((Target(uri),), Proxy, self.record_route)
         if not uri.user or self._bindings is None:
             return None
-        targets: list[Target] = []
-        for binding in self._bindings.get(local_aor(uri, context.site), context.now):
-            target = _target(binding)
-            if target is not None:
-                targets.append(target)
+        aor = local_aor(uri, context.site)
+        bindings = self._bindings.get(aor, context.now)
         if uri.secure:
             # A sips request is never carried over anything but TLS (RFC 3261 section 26.2.2).
-            targets = [target for target in targets if target.uri.secure or target.flow_id.startswith("TLS")]
+            targets = [target for target in _targets(bindings) if target.uri.secure or target.flow_id.startswith("TLS")]
+            return Relay(targets, Proxy, self.record_route) if targets else Reply(480)
+        known = self._chosen.get(aor)
+        if known is not None and known[0] is bindings:
+            return known[1]
+        targets = _targets(bindings)
         if not targets:
             return Reply(480)
-        return Relay(targets, Proxy, self.record_route)
+        relay = Relay(targets, Proxy, self.record_route)
+        if len(self._chosen) >= KEPT:
+            self._chosen.clear()
+        self._chosen[aor] = bindings, relay
+        return relay
+
+
+def _targets(bindings: tuple[Binding, ...]) -> list[Target]:
+    return [target for target in map(_target, bindings) if target is not None]
 
 
 def _target(binding: Binding) -> Target | None:

@@ -23,18 +23,18 @@ _ALWAYS_COMPARED: Final = ("user", "ttl", "method", "maddr", "transport")
 
 @final
 class Uri:
-    """One URI as received: `text` is exactly what stood there, the rest is what it means.
+    """One URI as received: `text` is exactly what stood there, `written` the same in bytes, the rest is what it means.
 
     `user` is unescaped, `host` and `scheme` are in lower case, `port` is 0 when none was given.
     `params` have lower-case names; one without a value has "".  A scheme other than sip and sips
     leaves everything but `scheme`, `text` and (tel) `user` empty.
     """
 
-    __slots__ = ("aor", "headers", "host", "is_sip", "params", "password", "port", "scheme", "text", "user")
+    __slots__ = ("aor", "headers", "host", "is_sip", "params", "password", "port", "scheme", "text", "user", "written")
 
     def __init__(
         self,
-        text: str,
+        written: bytes,
         scheme: str,
         user: str,
         password: str,
@@ -43,7 +43,8 @@ class Uri:
         params: dict[str, str],
         headers: str,
     ) -> None:
-        self.text = text
+        self.written = written
+        self.text = written.decode()
         self.scheme = scheme
         self.user = user
         self.password = password
@@ -188,7 +189,7 @@ def _parse_apart(raw: bytes, cut: int) -> Uri | None:
         return None
     params = dict(head.params)
     params[name] = value_raw.decode()
-    return Uri(raw.decode(), head.scheme, head.user, head.password, head.host, head.port, params, "")
+    return Uri(raw, head.scheme, head.user, head.password, head.host, head.port, params, "")
 
 
 def _parse(raw: bytes) -> Uri | None:
@@ -212,7 +213,7 @@ def _parse(raw: bytes) -> Uri | None:
         user = digits.decode()
     else:
         user = rest.decode()
-    return Uri(raw.decode(), scheme, user, "", "", 0, {}, "")
+    return Uri(raw, scheme, user, "", "", 0, {}, "")
 
 
 def _parse_sip(raw: bytes, scheme: str, rest: bytes) -> Uri | None:
@@ -246,7 +247,7 @@ def _parse_sip(raw: bytes, scheme: str, rest: bytes) -> Uri | None:
     parsed = parse_host_port(place)
     if parsed is None:
         return None
-    return Uri(raw.decode(), scheme, user, password, parsed[0], parsed[1], params, headers_raw.decode())
+    return Uri(raw, scheme, user, password, parsed[0], parsed[1], params, headers_raw.decode())
 
 
 def parse_host_port(text: bytes) -> tuple[str, int] | None:

@@ -9,6 +9,10 @@ from typing import Final
 from ..api import Binding
 
 LINE_FEEDS: Final = 10
+KEPT: Final = 4096
+
+# What was read of late: who is called is called again, and who reads the same text twice gets the very same tuple.
+_read: dict[str, tuple[Binding, ...]] = {}
 
 
 def pack(bindings: tuple[Binding, ...]) -> str:
@@ -47,11 +51,17 @@ def _pack(binding: Binding) -> str:
 
 
 def unpack(packed: str, now: float) -> tuple[Binding, ...]:
-    """The bindings in the string that have not expired at `now`."""
-    if "\r" not in packed:
-        one = _unpack(packed)
-        return (one,) if one.expires > now else ()
-    return tuple([binding for binding in map(_unpack, packed.split("\r")) if binding.expires > now])
+    """The bindings in the string that have not expired at `now`; of 4,096 strings they are remembered as objects."""
+    bindings = _read.get(packed)
+    if bindings is None:
+        bindings = unpack_all(packed)
+        if len(_read) >= KEPT:
+            _read.clear()
+        _read[packed] = bindings
+    for binding in bindings:
+        if binding.expires <= now:
+            return tuple([binding for binding in bindings if binding.expires > now])
+    return bindings
 
 
 def unpack_all(packed: str) -> tuple[Binding, ...]:
@@ -95,6 +105,6 @@ def expired(kept: dict[str, str], aors: list[str], now: float) -> list[str]:
         if "\r" not in packed:
             if float(packed[: packed.index("\n")]) <= now:
                 found.append(aor)
-        elif len(unpack(packed, now)) <= packed.count("\r"):
+        elif min([binding.expires for binding in unpack_all(packed)]) <= now:
             found.append(aor)
     return found

@@ -77,15 +77,17 @@ class OneByOne:
 
     def send(self, queue: list[tuple[bytes, Key]], start: int) -> int:
         """As Way says."""
-        at = start
+        sendto = self._sendto
+        taken = 0
         try:
-            for at in range(start, len(queue)):
-                self._sendto(*queue[at])
+            for data, address in queue[start:] if start else queue:
+                sendto(data, address)
+                taken += 1
         except BlockingIOError:
-            return at - start or -errno.EAGAIN
+            return taken or -errno.EAGAIN
         except OSError as error:
-            return at - start or -(error.errno or errno.EIO)
-        return len(queue) - start
+            return taken or -(error.errno or errno.EIO)
+        return taken
 
     @staticmethod
     def key_of(host: str, port: int) -> Key:

@@ -57,6 +57,7 @@ class Transports:
         self._numbers = itertools.count(1)
         self._flows: dict[str, StreamFlow] = {}
         self._by_id: dict[str, UDPFlow] = {}
+        self._to: dict[tuple[str, int], UDPFlow] = {}
         self._opened: dict[Key, StreamFlow] = {}
         self._peers: dict[tuple[str, str, int], StreamFlow] = {}
         self._client: ClientSide | None = None
@@ -164,6 +165,10 @@ class Transports:
         Raises TransportFailed when there can be none.
         """
         host = destination.host
+        if destination.transport == "UDP":
+            known = self._to.get((host, destination.port))
+            if known is not None and known.alive:
+                return known
         if not is_literal(host) or not 0 < destination.port <= 65535:
             raise TransportFailed(f"{host!r} port {destination.port} is no address")
         if destination.transport == "UDP":
@@ -202,8 +207,13 @@ class Transports:
         if not fitting:
             raise TransportFailed(f"no UDP socket of ours speaks {'IPv6' if ipv6 else 'IPv4'}")
         if len(fitting) > 1:
+            # Which of them fits best may change with the addresses of this machine.
             fitting.sort(key=lambda one: self._fit(one.host, host))
-        return fitting[-1].flow_to(host, port)
+            return fitting[-1].flow_to(host, port)
+        if len(self._to) >= MOST_FLOWS:
+            self._to.clear()
+        self._to[host, port] = found = fitting[0].flow_to(host, port)
+        return found
 
     def _fit(self, ours: str, peer: str) -> int:
         """How well one of our bound addresses suits a peer: 3 exactly, 2 for all addresses, 1 of the same kind, 0 hardly."""

@@ -5,6 +5,7 @@ from typing import Final, final
 
 from .. import names
 from ..fields.address import Address
+from ..layout import PLACED
 from ..message import Request
 from ..uri import Uri
 
@@ -17,6 +18,7 @@ _USUAL: Final[dict[int, bytes]] = {
     names.PROXY_AUTHORIZATION: b"\r\nProxy-Authorization: ",
 }
 """How the lines that are not passed on usually begin."""
+_limits: dict[int, bytes] = {}
 
 
 @final
@@ -48,7 +50,7 @@ def prepare(
     """
     layout = request.layout
     breadth = DEFAULT_BREADTH
-    if request.has(names.MAX_BREADTH):
+    if layout.first[names.MAX_BREADTH] >= PLACED:
         asked = request.number(names.MAX_BREADTH)
         if asked is None or asked <= 0:
             return None
@@ -107,25 +109,33 @@ def printed(
     `path` goes in front of what is left of the route set.  A first Route without `lr` is a strict router: it becomes
     the Request-URI, and the target goes to the end (section 16.6 step 6).
     """
+    target = uri.written
     lines = [via]
     lines += record_routes
-    text = uri.text
     if path or forwarding.routes:
         routes = [b"<%b>" % step.encode() for step in path] + [_written(step) for step in forwarding.routes]
         if not path and "lr" not in forwarding.routes[0].uri.params:
-            routes.append(b"<%b>" % text.encode())
-            text = forwarding.routes[0].uri.text
+            routes.append(b"<%b>" % target)
+            target = forwarding.routes[0].uri.written
             del routes[0]
         lines.append(b"Route: " + b", ".join(routes))
-    lines.append(b"Max-Forwards: " + str(forwarding.max_forwards).encode())
-    lines.append(b"Max-Breadth: " + str(breadth).encode())
+    limits = _limits.get(forwarding.max_forwards << 6 | breadth)
+    lines.append(limits or _written_limits(forwarding.max_forwards, breadth))
     lines.append(forwarding.rest)
-    return forwarding.method + b" " + text.encode() + b" SIP/2.0\r\n" + b"\r\n".join(lines)
+    return forwarding.method + b" " + target + b" SIP/2.0\r\n" + b"\r\n".join(lines)
+
+
+def _written_limits(max_forwards: int, breadth: int) -> bytes:
+    """Max-Forwards and Max-Breadth, remembered: there are at most 256 times 60 of them."""
+    limits = b"Max-Forwards: %d\r\nMax-Breadth: %d" % (max_forwards, breadth)
+    if 0 <= max_forwards <= 255 and 0 < breadth <= DEFAULT_BREADTH:
+        _limits[max_forwards << 6 | breadth] = limits
+    return limits
 
 
 def _written(step: Address) -> bytes:
     """A Route of somebody else's, with the parameters that they gave it (section 20.34: rr-param)."""
-    text = b"<%b>" % step.uri.text.encode()
+    text = b"<%b>" % step.uri.written
     if step.tag:
         text += b";tag=" + step.tag
     for name, value in step.params.items():

@@ -29,8 +29,8 @@ class Fingerprints:
     def of(self, request: Request, uri: Uri) -> bytes:
         """The digits of this request on its way to this URI."""
         parts = [
-            uri.text.encode(),
-            request.uri.text.encode(),
+            uri.written,
+            request.uri.written,
             request.from_.tag,
             request.to.tag,
             request.call_id,

@@ -41,6 +41,6 @@ class InviteClient(Machine):
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
         self.rows = ROWS_5
         self.state = _CALLING
-        self._reliable = reliable
+        self._delays = timers.stream if reliable else timers.datagram
         self._timers = timers
         self._interval = timers.t1

@@ -37,6 +37,6 @@ class OtherClient(Machine):
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
         self.rows = ROWS_6
         self.state = _TRYING
-        self._reliable = reliable
+        self._delays = timers.stream if reliable else timers.datagram
         self._timers = timers
         self._interval = timers.t1

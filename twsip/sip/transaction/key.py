@@ -24,7 +24,7 @@ def server_key(request: Request) -> bytes:
     return b" ".join(
         (
             b"2543",
-            request.uri.text.encode(),
+            request.uri.written,
             request.from_.tag,
             request.call_id,
             b"%d" % request.cseq,

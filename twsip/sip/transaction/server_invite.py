@@ -42,6 +42,6 @@ class InviteServer(Machine):
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
         self.rows = ROWS_7
         self.state = _PROCEEDING
-        self._reliable = reliable
+        self._delays = timers.stream if reliable else timers.datagram
         self._timers = timers
         self._interval = timers.t1

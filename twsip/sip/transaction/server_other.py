@@ -36,6 +36,6 @@ class OtherServer(Machine):
     def __init__(self, reliable: bool, timers: Timers = DEFAULT_TIMERS) -> None:
         self.rows = ROWS_8
         self.state = _TRYING
-        self._reliable = reliable
+        self._delays = timers.stream if reliable else timers.datagram
         self._timers = timers
         self._interval = 0.0

@@ -118,22 +118,23 @@ _RECV_FINAL: Final = Input.RECV_FINAL
 _PROCEEDING: Final = State.PROCEEDING
 _TERMINATED: Final = State.TERMINATED
 _START_A: Final = Act.START_A
-_START_D: Final = Act.START_D
 _START_E: Final = Act.START_E
-_START_G: Final = Act.START_G
-_START_J: Final = Act.START_J
 _WHOLE: Final = (Act.START_F, Act.START_B, Act.START_H, Act.START_L, Act.START_M)
 """The acts that start a timer of 64 * T1, over a stream too."""
+_WAITING: Final = (Act.START_D, Act.START_I, Act.START_J, Act.START_K)
+"""The acts that start a timer only to wait for repeats."""
 
 
 @final
 class Timers:
     """T1, T2 and T4 of a site in seconds (RFC 3261 table 4), and what follows from them.  Not to be changed once made.
 
-    ValueError when one of them is not a positive, finite number: a T1 of zero would retransmit without end.
+    `datagram` and `stream` are the seconds of every timer whose length never varies, by the act that starts it; what starts
+    none is NEVER there.  A, E and G over datagrams vary.  ValueError when T1, T2 or T4 is not a positive, finite number: a
+    T1 of zero would retransmit without end.
     """
 
-    __slots__ = ("d", "t1", "t1_64", "t2", "t4")
+    __slots__ = ("d", "datagram", "stream", "t1", "t1_64", "t2", "t4")
 
     def __init__(self, t1: float = 0.5, t2: float = 4.0, t4: float = 5.0) -> None:
         for value in (t1, t2, t4):
@@ -144,6 +145,17 @@ class Timers:
         self.t4: Final = t4
         self.t1_64: Final = 64.0 * t1
         self.d: Final = max(LEAST_D, 64.0 * t1)
+        always = dict.fromkeys(Act, NEVER)
+        always.update(dict.fromkeys(_WHOLE, self.t1_64))
+        # A stream repeats nothing and waits for no repeats.
+        stream = {**always, **dict.fromkeys(_WAITING, 0.0)}
+        datagram = {**always, **dict.fromkeys(_WAITING, t4)}
+        datagram[Act.START_D] = self.d
+        datagram[Act.START_J] = self.t1_64
+        for repeats in (Act.START_A, Act.START_E, Act.START_G):
+            del datagram[repeats]
+        self.datagram: Final = datagram
+        self.stream: Final = stream
 
     def __repr__(self) -> str:
         return f"Timers(t1={self.t1}, t2={self.t2}, t4={self.t4})"
@@ -167,12 +179,12 @@ class Machine:
     Each figure sets all of it when it is made: a call of this class's own constructor would cost as much again.
     """
 
-    __slots__ = ("_interval", "_reliable", "_timers", "rows", "state")
+    __slots__ = ("_delays", "_interval", "_timers", "rows", "state")
 
     rows: Rows
     state: State
+    _delays: dict[Act, float]
     _interval: float
-    _reliable: bool
     _timers: Timers
 
     @property
@@ -194,27 +206,18 @@ class Machine:
         To be asked once for each START_A, START_E and START_G: their interval doubles with every asking, that of E and G
         up to T2.  PROCEEDING puts E at T2 (section 17.1.2.2).  A stream repeats nothing and waits for no repeats.
         """
-        if act is _START_E or act is _START_A or act is _START_G:
-            if self._reliable:
-                return NEVER
-            interval = self._interval
-            if act is _START_A:
-                self._interval = 2.0 * interval
-                return interval
-            t2 = self._timers.t2
-            if act is _START_E and self.state is _PROCEEDING:
-                interval = t2
-            self._interval = min(2.0 * interval, t2)
+        delay = self._delays.get(act)
+        if delay is not None:
+            return delay
+        interval = self._interval
+        if act is _START_A:
+            self._interval = 2.0 * interval
             return interval
-        if act in _WHOLE:
-            return self._timers.t1_64
-        if act < _START_A:
-            return NEVER
-        if self._reliable:
-            return 0.0
-        if act is _START_J:
-            return self._timers.t1_64
-        return self._timers.d if act is _START_D else self._timers.t4
+        t2 = self._timers.t2
+        if act is _START_E and self.state is _PROCEEDING:
+            interval = t2
+        self._interval = min(2.0 * interval, t2)
+        return interval
 
 
 def server_input(status: int, invite: bool) -> Input:
