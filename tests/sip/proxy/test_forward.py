@@ -74,9 +74,9 @@ def test_the_whole_of_it() -> None:
             b"INVITE sip:bob@198.51.100.1;x=1 SIP/2.0",
             OUR_VIA,
             *RECORD_ROUTES,
-            b"Max-Forwards: 69",
             b"Max-Breadth: 60",
             b"Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKa1",
+            b"Max-Forwards: 69",
             b'fRom : "Alice"   <sip:alice@example.org>;tag=a',
             b"To: <sip:bob@example.org>",
             b"Call-ID: c1",
@@ -141,7 +141,7 @@ def test_exactly_the_credentials_that_were_for_us_go(more: tuple[str, ...], left
         return b'realm="example.org"' in value
 
     one = request(*more, "Content-Length: 0")
-    lines = forwarding(one, consumed).rest.decode().split("\r\n")
+    lines = [line for line in forwarding(one, consumed).rest.decode().split("\r\n") if line != "Max-Forwards: 69"]
     assert lines[5:-3] == left
     assert asked == [line.partition(":")[2].strip().encode() for name in ("p", "a") for line in more if line[0].lower() == name]
     assert forwarding(one).rest.count(b"Digest") == sum("Digest" in line for line in more)

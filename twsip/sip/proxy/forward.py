@@ -19,13 +19,15 @@ _USUAL: Final[dict[int, bytes]] = {
 }
 """How the lines that are not passed on usually begin."""
 _limits: dict[int, bytes] = {}
+_LINES: Final = tuple([b"\r\nMax-Forwards: %d\r\n" % hops for hops in range(256)])
 
 
 @final
 class Forwarding:
     """What all branches of one forwarded request have in common: made once, printed once a branch.
 
-    `max_forwards` is the value that goes out, `breadth` what Max-Breadth leaves for all branches (RFC 5393).
+    `max_forwards` is the value that goes out, or -1 when `rest` has it already; `breadth` what Max-Breadth leaves for all
+    branches (RFC 5393).
     """
 
     __slots__ = ("breadth", "max_forwards", "method", "rest", "routes", "uri")
@@ -56,17 +58,25 @@ def prepare(
             return None
         breadth = min(asked, DEFAULT_BREADTH)
     hops = request.max_forwards - 1 if request.max_forwards > 0 else 70
+    end = b"\r\n\r\n"
+    if layout.length < 0:
+        end = b"\r\nContent-Length: %d\r\n\r\n" % len(request.body)
     doomed = layout.replaced
     if layout.credentials and consumed is not None:
         ours = [at for at in layout.credentials if consumed(request.field_values[at])]
         doomed = tuple(sorted((*doomed, *ours)))
+    kept = b""
+    if len(doomed) == 1 and request.max_forwards > 0 and layout.via == 0:
+        # Nearly every request: no line goes, and one number becomes less, where it stands.
+        received = request.rest
+        kept = received.replace(_USUAL[names.MAX_FORWARDS] + request.field_values[doomed[0]] + b"\r\n", _LINES[hops], 1)
+        if kept is not received:
+            rest = b"".join((b"Via: ", request.field_values[0], kept[kept.find(b"\r") :], end, request.body))
+            return Forwarding(request.method.encode(), uri, routes, rest, -1, breadth)
     pieces = _kept(request, doomed)
-    if layout.length < 0:
-        pieces.append(b"\r\nContent-Length: %d" % len(request.body))
-    pieces.append(b"\r\n\r\n")
+    pieces.append(end)
     pieces.append(request.body)
-    rest = b"".join(pieces)
-    return Forwarding(request.method.encode(), uri, routes, rest, hops, breadth)
+    return Forwarding(request.method.encode(), uri, routes, b"".join(pieces), hops, breadth)
 
 
 def _kept(request: Request, doomed: tuple[int, ...]) -> list[bytes]:
@@ -126,9 +136,11 @@ def printed(
 
 
 def _written_limits(max_forwards: int, breadth: int) -> bytes:
-    """Max-Forwards and Max-Breadth, remembered: there are at most 256 times 60 of them."""
-    limits = b"Max-Forwards: %d\r\nMax-Breadth: %d" % (max_forwards, breadth)
-    if 0 <= max_forwards <= 255 and 0 < breadth <= DEFAULT_BREADTH:
+    """Max-Forwards, if it is not below 0, and Max-Breadth; remembered: there are at most 257 times 60 of them."""
+    limits = b"Max-Breadth: %d" % breadth
+    if max_forwards >= 0:
+        limits = b"Max-Forwards: %d\r\n" % max_forwards + limits
+    if -1 <= max_forwards <= 255 and 0 < breadth <= DEFAULT_BREADTH:
         _limits[max_forwards << 6 | breadth] = limits
     return limits
 

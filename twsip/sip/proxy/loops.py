@@ -1,5 +1,6 @@
 """Loop detection (RFC 3261 section 16.3 step 4, as amended by RFC 5393)."""
 
+from binascii import hexlify
 from hashlib import blake2b
 from typing import Final, final
 
@@ -28,19 +29,21 @@ class Fingerprints:
 
     def of(self, request: Request, uri: Uri) -> bytes:
         """The digits of this request on its way to this URI."""
-        parts = [
-            uri.written,
-            request.uri.written,
-            request.from_.tag,
-            request.to.tag,
-            request.call_id,
-            str(request.cseq).encode(),
-        ]
+        text = b"\0".join(
+            (
+                uri.written,
+                request.uri.written,
+                request.from_.tag,
+                request.to.tag,
+                request.call_id,
+                b"%d" % request.cseq,
+            )
+        )
         if request.layout.routed:
-            parts += request.values(names.ROUTE)
+            text = b"\0".join((text, *request.values(names.ROUTE)))
         keyed = self._keyed.copy()
-        keyed.update(b"\0".join(parts))
-        return keyed.hexdigest().encode()
+        keyed.update(text)
+        return hexlify(keyed.digest())
 
 
 def is_loop(request: Request, mark: bytes) -> bool:
