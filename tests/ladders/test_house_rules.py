@@ -400,3 +400,25 @@ def test_forged_news_of_a_lost_datagram_harms_nobody() -> None:
     assert street.says() == []
     street.engine.flow_broke(flow, "Connection refused", sent[: line_end + 2])
     assert street.says() == ["192.0.2.9:5060 503"], "the true one was never touched"
+
+
+def test_a_registration_that_comes_again_gets_the_same_answer_until_timer_j_and_leaves_nothing() -> None:
+    street = Street(handlers=[Yes(Reply(200, "OK", (("Contact", "<sip:alice@192.0.2.9>;expires=60"),)))])
+    street.hears(register())
+    (first,) = street.outbox
+    assert first[1].startswith(b"SIP/2.0 200 ")
+    for _ in range(3):
+        street.waits(9.0)
+        street.outbox.clear()
+        street.hears(register())
+        assert street.outbox == [first]
+    assert len(street.engine.shelf) == 1
+    street.waits(6.0)
+    assert (len(street.engine.shelf), len(street.engine.table.servers)) == (0, 0)
+
+
+def test_over_a_stream_a_registration_leaves_nothing_at_once() -> None:
+    street = Street(handlers=[Yes(Reply(200))])
+    street.hears(register(transport="TCP"), transport="TCP")
+    assert street.says() == ["192.0.2.9:5060 200"]
+    assert (len(street.engine.shelf), len(street.engine.table.servers)) == (0, 0)

@@ -24,6 +24,7 @@ from .answers import record_route
 from .intake import Intake
 from .outcome import Outcome
 from .pipeline import Pipeline
+from .shelf import Shelf
 from .table import Table
 from .timers import TICK, Wheel
 from .transactions import ServerTransaction
@@ -77,6 +78,7 @@ class Engine:
         self.transports: Any = None
         self.wheel = Wheel(clock, self.flush, self.waiting.told_broken)
         self.table = Table()
+        self.shelf = Shelf()
         self._random = random
         self._dice = b""
         self._rolled = 0
@@ -95,6 +97,7 @@ class Engine:
         self.wheel.close()
         self.waiting.stop()
         self.table.clear()
+        self.shelf.clear()
 
     def counts(self) -> dict[str, int]:
         """Numbers for operators: live transactions, timers, and what was counted since the start."""

@@ -203,3 +203,5 @@ class Outcome:
                 self.engine.tell(BackendRecovered(backend="bindings"))
             for transaction, _, status, data in held:
                 transaction.respond(status, data)
+                # Registrations come in storms: half a million phones after a power cut.
+                transaction.shelve()

@@ -191,7 +191,7 @@ class Transaction(Machine):
 class ServerTransaction(Transaction):
     """A request that somebody sent us: repeats of it get the same answer, and CANCEL finds its user."""
 
-    __slots__ = ("abandoned",)
+    __slots__ = ("abandoned", "shelved")
 
     def __init__(self, engine: "Engine", key: bytes, flow: Flow, request: Request) -> None:
         # Set here and not by super(): one call less for every transaction.
@@ -206,6 +206,8 @@ class ServerTransaction(Transaction):
         self._timers = timers
         self._interval = timers.t1
         self.user = None
+        self.shelved = 0
+        """Where its final answer lies once it only waits for repeats."""
         self.abandoned = False
         """Cancelled before anything was decided: 487 went out, and whatever is decided later is not done."""
         if request.method == "INVITE":
@@ -227,9 +229,20 @@ class ServerTransaction(Transaction):
                 # And a 2xx to an INVITE is repeated by whoever gave it (RFC 6026 section 7.1).
                 self.kept = b""
 
+    def shelve(self) -> None:
+        """Put its final answer where many of them take little room; nothing else changes."""
+        if self.state is _COMPLETED and not self.shelved:
+            self.shelved = self.engine.shelf.put(self.kept)
+            self.kept = b""
+
     def again(self) -> None:
         """The request came once more."""
-        self.feed(_REQUEST)
+        if self.shelved:
+            self.kept = self.engine.shelf.get(self.shelved)
+            self.feed(_REQUEST)
+            self.kept = b""
+        else:
+            self.feed(_REQUEST)
 
     def acknowledged(self) -> bool:
         """An ACK came; True when it is for a 2xx and therefore the user's business."""
@@ -244,6 +257,9 @@ class ServerTransaction(Transaction):
         if self.first or self.behind:
             self.stop_timers()
         self.user = None
+        if self.shelved:
+            self.engine.shelf.drop(self.shelved)
+            self.shelved = 0
         self.engine.table.servers.pop(self.key, None)
 
 
