@@ -6,7 +6,7 @@ from zope.interface import classImplements
 
 from ..api import PASS, ConfigError, IRequestCheck, OurDialog, Pass, RequestContext, Verdict
 from ..api.house import House
-from ..guard.mark import Marks, side
+from ..guard.mark import NOTHING, Marks
 from .route import routed
 
 _NEVER_INSIDE = ("REGISTER", "PUBLISH")
@@ -37,9 +37,7 @@ class InDialog:
         after = routed(context)
         if after is None or after.mark is None:
             return PASS
-        token = after.mark
-        call_id, one, other = request.call_id, request.from_, request.to
-        if not marks.verify(call_id, side(one, other), token) and not marks.verify(call_id, side(other, one), token):
+        if marks.read(request.call_id, request.from_, request.to, after.mark, b"") == NOTHING:
             return PASS
         return Pass(OurDialog(request.call_id))
 

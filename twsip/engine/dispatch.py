@@ -11,7 +11,7 @@ from ..api.errors import TransportFailed
 from ..api.events import LimitReached, MalformedPacket, Teller
 from ..api.facts import Destination
 from ..api.interfaces import IBindings
-from ..guard.mark import Marks, key_from, side
+from ..guard.mark import Marks, flow_name, key_from, side
 from ..sip.build import reply, reply_to_malformed
 from ..sip.fields.via import MAGIC
 from ..sip.message import Malformed, Request, Response
@@ -20,7 +20,6 @@ from ..sip.proxy.loops import LOOP, Fingerprints
 from ..sip.transaction.key import cancelled_key, client_key, server_key
 from ..sip.transaction.words import DEFAULT_TIMERS, Timers
 from ..sip.uri import Uri
-from .answers import record_route
 from .intake import Intake
 from .outcome import Outcome
 from .pipeline import Pipeline
@@ -259,8 +258,11 @@ class Engine:
 
     def record_routes(self, context: RequestContext, outgoing: Any) -> list[bytes]:
         """Our Record-Route lines: one, or two where the request changes its way (RFC 5658), the outgoing one on top."""
-        request = context.request
-        mark = self._marks.sign(request.call_id, side(request.from_, request.to))
-        first = record_route(outgoing, mark)
-        second = record_route(context.flow, mark)
-        return [first] if first == second else [first, second]
+        request, incoming = context.request, context.flow
+        came = flow_name(incoming.transport, incoming.source)
+        goes = flow_name(outgoing.transport, outgoing.source)
+        mark = self._marks.sign(request.call_id, side(request.from_, request.to), came, goes)
+        first = outgoing.sent_by.record_route
+        second = incoming.sent_by.record_route
+        line: bytes = first + mark + b">"
+        return [line] if first == second else [line, second + mark + b">"]
