@@ -124,8 +124,8 @@ class Marks:
         """What a token is worth for a request with this Call-ID, From and To that came over the flow of this name.
 
         NOTHING, MARKED (it was signed for this Call-ID, one of both as the opener and the other as the one who was called) or
-        SAME_FLOW (besides, the dialog was opened over this flow on the sender's side; never if the name is b"").  How long it takes tells nothing
-        about how much of a wrong token was right.
+        SAME_FLOW (besides, the dialog was opened over this flow on the sender's side; never if the name is b"").  How long
+        it takes tells nothing about how much of a wrong token was right.
         """
         given = token.encode("ascii", "replace").lower()
         begin = call_id + b"\n"
