@@ -145,9 +145,8 @@ class Call:
         words = {"sender": sender, "to": to, "via": f"{place[0]}:{place[1]}", "transport": place[2], **instead}
         contact = f"Contact: <{sip(user, place)}>"
         lines = (*route, *(() if method in ("BYE", "ACK") else (contact,)), *more)
-        return self.hop.asks(
-            request(method, uri or self.uri(user), *lines, cseq=self.cseq, branch=self._branch(), **words), place  # type: ignore[arg-type]
-        )
+        words.setdefault("branch", self._branch())
+        return self.hop.asks(request(method, uri or self.uri(user), *lines, cseq=self.cseq, **words), place)  # type: ignore[arg-type]
 
     def passes(self, method: str, user: str, place: Place, *more: str, **words: Any) -> None:
         """It reaches the other one, without a Route of ours."""
@@ -199,6 +198,21 @@ def test_always_asks_both_parties_whatever_they_send(method: str, transport: str
     call = opened("always", transport)
     call.proves(method, "alice", call.alice)
     call.proves(method, "bob", call.bob)
+
+
+@pytest.mark.parametrize("mode", ["always", "same_flow"])
+def test_the_ack_of_our_refusal_goes_no_further(mode: str) -> None:
+    call = opened(mode)
+    place = call.alice if mode == "always" else (ALICE[0], 61000, "UDP")
+    refusal = call.is_refused(407, "INVITE", "alice", place)
+    assert refusal is not None
+    # It has the branch of the INVITE and the To tag of bob, so neither tag nor mark tells what it is for.
+    branch = f"z9hG4bKdialog{Call.branches}"
+    for _ in range(2):
+        assert call.ask("ACK", "alice", place, branch=branch) == []
+    proof = call.proof(refusal, "alice", "INVITE", call.uri("alice"))
+    call.passes("INVITE", "alice", place, proof)
+    call.passes("ACK", "alice", place)
 
 
 @both_transports

@@ -31,6 +31,9 @@ from .waiting import Waiting
 UNIQUE: Final = 16
 """The last characters of a branch, which is unique and a token: enough to tell one request's tag from the next one's."""
 
+MOST_REFUSED: Final = 4096
+"""Refused INVITEs in dialogs of ours whose ACKs are awaited; when full they are all forgotten."""
+
 
 class Engine:
     """The one place that sends, and the one that knows that ACK and CANCEL cannot be challenged.
@@ -83,6 +86,7 @@ class Engine:
         self.fingerprints = Fingerprints(key_from(b"loop" + secret))
         self._tags = b"tw" + random(8).hex().encode()
         self._counts: dict[str, int] = {}
+        self._refused: dict[bytes, None] = {}
 
     # What the site asks of it.
 
@@ -153,7 +157,7 @@ class Engine:
             if known is not None:
                 if not known.acknowledged():
                     return
-            elif request.to.tag.startswith(self._tags):
+            elif request.to.tag.startswith(self._tags) or key in self._refused:
                 return  # it acknowledges a refusal that we sent and kept no memory of
             self.intake.take(request, flow, now, key)
         elif known is not None:
@@ -246,6 +250,13 @@ class Engine:
         if len(branch) >= UNIQUE:
             return self._tags + branch[-UNIQUE:]
         return self._tags + hex(crc32(request.call_id, crc32(branch)))[2:].encode()
+
+    def expect_ack(self, key: bytes) -> None:
+        """An INVITE in a dialog was refused without a transaction: its ACK has the callee's tag and is known by this key alone."""
+        refused = self._refused
+        if len(refused) >= MOST_REFUSED:
+            refused.clear()
+        refused[key] = None
 
     def new_branch(self, mark: bytes) -> bytes:
         """A branch with 72 random bits, so that nobody who does not see it can answer for it; then the loop mark."""
