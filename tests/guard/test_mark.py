@@ -86,6 +86,18 @@ def test_a_truncated_or_longer_one_is_refused(token: str) -> None:
         assert worth(wrong) == worth(wrong, swapped=True) == NOTHING
 
 
+def test_digits_of_a_call_id_cannot_be_shifted_into_the_flows_or_out_of_them() -> None:
+    token = signed(call=b"abc" + CALL)
+    assert worth(token + "abc") == worth(token + "abc", swapped=True) == NOTHING
+    token = signed(call=CALL)
+    assert worth(token[:-3], call=token[-3:].encode() + CALL) == NOTHING
+
+
+def test_a_flow_is_hashed_for_that_purpose_only() -> None:
+    # Whoever could have us sign the name of a flow must not learn its digits.
+    assert MARKS._of(HERS)[:FLOW].decode() != signed()[SIGNATURE : SIGNATURE + FLOW]
+
+
 def test_another_dialog_key_or_tag_is_refused(token: str) -> None:
     assert worth(token, call=CALL + b"x") == NOTHING
     for wrong in (address("sip:alice@example.org", "a2"), address("sip:alice@example.net", "a1")):
