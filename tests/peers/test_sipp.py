@@ -128,3 +128,10 @@ def test_what_somebody_saw_of_a_call_is_worth_nothing_elsewhere(scene: Scene, se
     sock.settimeout(5)
     sock.sendto(bye.replace("\n", "\r\n").encode() + b"\r\n", ("127.0.0.1", 5060))
     assert Answer(sock.recv(65536)).status == 407
+
+
+def test_in_mode_never_the_log_says_so_once(scene: Scene) -> None:
+    server = Server(scene, in_dialog_auth="never")
+    assert server.program is not None
+    assert server.program.text().count("event=unsafe") == 1
+    assert 'option="in_dialog_auth=never"' in server.program.text()
