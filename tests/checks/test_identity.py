@@ -4,7 +4,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from tests.helpers import FakeDomains, make_context, make_request
-from twsip.api import Caller, IRequestCheck, OurDialog, Pass, Reply
+from twsip.api import Caller, IRequestCheck, MarkedDialog, OurDialog, Pass, Reply
 from twsip.checks import OwnIdentity
 
 BOB = Caller("bob", "example.org", frozenset({"sip:bob@example.org", "sip:sales@example.org"}))
@@ -69,8 +69,8 @@ def test_nobody_authenticated_nothing_said() -> None:
     assert isinstance(OwnIdentity().check(make_context(make_request(from_="<sip:alice@example.org>"))), Pass)
 
 
-def test_inside_a_dialog_from_is_what_it_was_but_assertions_are_not_free() -> None:
-    ours = OurDialog(b"c1@phone")
+@pytest.mark.parametrize("ours", [OurDialog(b"c1@phone"), MarkedDialog(b"c1@phone")])
+def test_inside_a_dialog_from_is_what_it_was_but_assertions_are_not_free(ours: object) -> None:
     called_as = make_request(
         "BYE", "sip:carol@192.0.2.77", from_="<sip:hotline@example.org>;tag=1", to="<sip:c@x>;tag=2"
     )

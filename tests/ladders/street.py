@@ -78,6 +78,7 @@ class Street:
         destinations: Sequence[object] = (),
         bindings: object = None,
         ingress: Sequence[object] = (),
+        secret: bytes = b"s" * 32,
     ) -> None:
         self.clock = Clock()
         self.events: list[Event] = []
@@ -101,7 +102,7 @@ class Street:
             clock=self.clock,
             now=self.clock.seconds,
             random=self.random,
-            secret=b"s" * 32,
+            secret=secret,
         )
         self.engine.transports = self
 

@@ -8,7 +8,7 @@ from twisted.logger import Logger, formatEvent
 from zope.interface.verify import verifyObject
 
 from twsip.api import IEventReader
-from twsip.api.events import AuthFailed, CheckBroke, MalformedPacket, Refused, Registered, Started
+from twsip.api.events import AuthFailed, CheckBroke, MalformedPacket, Refused, Registered, Started, Unsafe
 from twsip.ops.log import LINES_A_SECOND, LONGEST_VALUE, Log, line, quoted
 
 
@@ -132,3 +132,8 @@ def test_a_clock_set_back_does_not_silence_it(log, written):
     log.attach(SimpleNamespace(now=lambda: 10.0, reactor=clock.reactor))
     log.told(malformed())
     assert written[-1][1].startswith("event=malformed_packet src=")
+
+
+def test_an_unsafe_option_is_a_warning(log, written):
+    log.told(Unsafe("in_dialog_auth=never", "everybody is let in"))
+    assert written == [("warn", 'event=unsafe option="in_dialog_auth=never" danger="everybody is let in"')]

@@ -37,7 +37,7 @@ site = Site(
     ],
     requests=[
         Sanity(),
-        InDialog(),
+        InDialog({dialogs}),
         {trusted}Digest({{"127.0.0.1": SQLAccounts("{folder}/twsip.db")}}),
         OwnIdentity(),
         NoOpenRelay(),
@@ -56,14 +56,15 @@ application = site.application()
 class Server:
     """twsip at 127.0.0.1, ports 5060 (UDP, TCP) and 5061 (TLS), with alice, bob and carol as subscribers."""
 
-    def __init__(self, scene: Scene, trusted: str = "") -> None:
+    def __init__(self, scene: Scene, trusted: str = "", in_dialog_auth: str = "") -> None:
         self.scene = scene
         self.folder = scene.folder / "server"
         self.authority = Authority(self.folder)
         self.authority.issue("server", "127.0.0.1")
         self.site = self.folder / "site.tac"
         trust = f'Trusted("{trusted}", trust_udp=True),\n        ' if trusted else ""
-        self.site.write_text(SITE.format(folder=self.folder, trusted=trust))
+        dialogs = f'in_dialog_auth="{in_dialog_auth}"' if in_dialog_auth else ""
+        self.site.write_text(SITE.format(folder=self.folder, trusted=trust, dialogs=dialogs))
         self.probe = scene.cage.open(socket.SOCK_DGRAM, "127.0.0.1", 5999)
         self.program: Program | None = None
         self.starts = 0

@@ -56,9 +56,10 @@ class Phone:
         self._start(scenario, *more, password=password)
         self.finishes()
 
-    def waits(self, scenario: str = "callee") -> None:
-        """Begin to play the callee; returns when the port is open."""
-        self.running = _start(self.scene, scenario, self.user, self.host, self.port, self.transport, [])
+    def waits(self, scenario: str = "callee", signs: str = "") -> None:
+        """Begin to play the callee; returns when the port is open.  `signs` is the URI that its digests are made for."""
+        more = ["-auth_uri", signs.removeprefix("sip:")] if signs else []
+        self.running = _start(self.scene, scenario, self.user, self.host, self.port, self.transport, more)
         self.scene.bound(self.running, self.transport, self.host, self.port)
 
     def calls(self, uri: str, scenario: str = "caller") -> None:

@@ -14,7 +14,7 @@ from .errors import (
     WrongResponse,
 )
 from .events import Event, Teller, tell_nobody
-from .facts import Caller, Destination, OurDialog, Target, TLSPeer, TrustedPeer
+from .facts import Caller, Destination, MarkedDialog, OurDialog, Target, TLSPeer, TrustedPeer
 from .interfaces import (
     IAccounts,
     IBindings,
@@ -59,6 +59,7 @@ __all__ = [
     "IRequestCheck",
     "IResolver",
     "ISIPDigest",
+    "MarkedDialog",
     "OurDialog",
     "Pass",
     "Relay",

@@ -139,3 +139,12 @@ class LimitReached(Event):
     what: str
     bound: int
     action: str
+
+
+@final
+@dataclass(slots=True, unsafe_hash=True)
+class Unsafe(Event):
+    """The site was told to be less safe than it could be: which option, and what that lets in.  Told once, at the start."""
+
+    option: str
+    danger: str

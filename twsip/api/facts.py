@@ -48,7 +48,18 @@ class TLSPeer:
 @final
 @dataclass(frozen=True)
 class OurDialog:
-    """The request carries a mark that we signed into our own Record-Route for exactly this dialog."""
+    """The request carries a mark that we signed into our own Record-Route for exactly this dialog, and that is enough."""
+
+    call_id: bytes
+
+
+@final
+@dataclass(frozen=True)
+class MarkedDialog:
+    """The request carries the mark of a dialog of ours, but its sender still has to prove who they are.
+
+    It came from elsewhere than the dialog was opened, or the site asks everybody.  By itself it lets nobody in.
+    """
 
     call_id: bytes
 

@@ -4,7 +4,7 @@ from typing import final
 
 from zope.interface import classImplements
 
-from ..api import PASS, Caller, IRequestCheck, OurDialog, Reply, RequestContext, Uri, Verdict, local_aor
+from ..api import PASS, Caller, IRequestCheck, MarkedDialog, OurDialog, Reply, RequestContext, Uri, Verdict, local_aor
 from ..guard.identity import claimed
 
 
@@ -36,7 +36,7 @@ class OwnIdentity:
         claims = claimed(request)
         if claims is None:
             return Reply(400, "Malformed identity", why="an asserted or preferred identity is malformed")
-        inside = request.method != "REGISTER" and OurDialog in context.facts
+        inside = request.method != "REGISTER" and (OurDialog in facts or MarkedDialog in facts)
         for claim in claims:
             if inside and claim.header == "From":
                 continue

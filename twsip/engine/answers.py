@@ -1,8 +1,8 @@
-"""Verdicts as bytes: replies, challenges and our own Record-Route lines."""
+"""Verdicts as bytes: replies and challenges."""
 
 from typing import Final
 
-from ..api.context import Flow, RequestContext
+from ..api.context import RequestContext
 from ..api.verdict import Challenge, Reply
 from ..sip.build import reply
 
@@ -39,8 +39,3 @@ def refusal(context: RequestContext, verdict: Reply, tag: bytes) -> bytes:
             printed += line.encode() + b"\r\n"
         verdict.printed = printed
     return reply(context.request, verdict.status, verdict.reason, tag, printed)
-
-
-def record_route(flow: Flow, mark: bytes) -> bytes:
-    """One Record-Route line that leads back to us over the transport of this flow."""
-    return flow.sent_by.record_route + mark + b">"

@@ -11,7 +11,7 @@ from ..api.errors import TransportFailed
 from ..api.events import LimitReached, MalformedPacket, Teller
 from ..api.facts import Destination
 from ..api.interfaces import IBindings
-from ..guard.mark import Marks, key_from, side
+from ..guard.mark import Marks, flow_name, key_from, side
 from ..sip.build import reply, reply_to_malformed
 from ..sip.fields.via import MAGIC
 from ..sip.message import Malformed, Request, Response
@@ -20,7 +20,6 @@ from ..sip.proxy.loops import LOOP, Fingerprints
 from ..sip.transaction.key import cancelled_key, client_key, server_key
 from ..sip.transaction.words import DEFAULT_TIMERS, Timers
 from ..sip.uri import Uri
-from .answers import record_route
 from .intake import Intake
 from .outcome import Outcome
 from .pipeline import Pipeline
@@ -32,6 +31,9 @@ from .waiting import Waiting
 
 UNIQUE: Final = 16
 """The last characters of a branch, which is unique and a token: enough to tell one request's tag from the next one's."""
+
+MOST_REFUSED: Final = 4096
+"""Refused INVITEs in dialogs of ours whose ACKs are awaited; when full they are all forgotten."""
 
 
 class Engine:
@@ -86,6 +88,7 @@ class Engine:
         self.fingerprints = Fingerprints(key_from(b"loop" + secret))
         self._tags = b"tw" + random(8).hex().encode()
         self._counts: dict[str, int] = {}
+        self._refused: dict[bytes, None] = {}
 
     # What the site asks of it.
 
@@ -157,7 +160,7 @@ class Engine:
             if known is not None:
                 if not known.acknowledged():
                     return
-            elif request.to.tag.startswith(self._tags):
+            elif request.to.tag.startswith(self._tags) or key in self._refused:
                 return  # it acknowledges a refusal that we sent and kept no memory of
             self.intake.take(request, flow, now, key)
         elif known is not None:
@@ -251,6 +254,13 @@ class Engine:
             return self._tags + branch[-UNIQUE:]
         return self._tags + hex(crc32(request.call_id, crc32(branch)))[2:].encode()
 
+    def expect_ack(self, key: bytes) -> None:
+        """An INVITE in a dialog was refused without a transaction: its ACK has the callee's tag and is known by this key alone."""
+        refused = self._refused
+        if len(refused) >= MOST_REFUSED:
+            refused.clear()
+        refused[key] = None
+
     def new_branch(self, mark: bytes) -> bytes:
         """A branch with 72 random bits, so that nobody who does not see it can answer for it; then the loop mark."""
         at = self._rolled
@@ -262,8 +272,11 @@ class Engine:
 
     def record_routes(self, context: RequestContext, outgoing: Any) -> list[bytes]:
         """Our Record-Route lines: one, or two where the request changes its way (RFC 5658), the outgoing one on top."""
-        request = context.request
-        mark = self._marks.sign(request.call_id, side(request.from_, request.to))
-        first = record_route(outgoing, mark)
-        second = record_route(context.flow, mark)
-        return [first] if first == second else [first, second]
+        request, incoming = context.request, context.flow
+        came = flow_name(incoming.transport, incoming.source)
+        goes = flow_name(outgoing.transport, outgoing.source)
+        mark = self._marks.sign(request.call_id, side(request.from_, request.to), came, goes)
+        first = outgoing.sent_by.record_route
+        second = incoming.sent_by.record_route
+        line: bytes = first + mark + b">"
+        return [line] if first == second else [line, second + mark + b">"]

@@ -7,7 +7,7 @@ from ..api.answer import Relay
 from ..api.context import RequestContext
 from ..api.errors import BackendDown, TransportFailed
 from ..api.events import BackendFailed, BackendRecovered, Refused
-from ..api.facts import Destination, Target
+from ..api.facts import Destination, MarkedDialog, OurDialog, Target
 from ..api.interfaces import IBindings
 from ..api.verdict import Challenge, Drop, Reply, Verdict
 from ..sip.build import reply
@@ -86,6 +86,8 @@ class Outcome:
                 return
             transaction.end()
         if data:
+            if request.method == "INVITE" and (MarkedDialog in context.facts or OurDialog in context.facts):
+                self.engine.expect_ack(key)
             self.engine.send(context.flow, request, data)
 
     def _tell_refused(self, context: RequestContext, name: str, verdict: Verdict, status: int, why: str) -> None:

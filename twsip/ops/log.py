@@ -27,6 +27,7 @@ _LEVELS: Final = {
     "CheckBroke": LogLevel.error,
     "BackendFailed": LogLevel.error,
     "LimitReached": LogLevel.warn,
+    "Unsafe": LogLevel.warn,
 }
 
 # The field that tells two floods apart; never one that the wire can choose.

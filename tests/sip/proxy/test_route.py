@@ -79,7 +79,7 @@ def test_a_malformed_route(route: str) -> None:
     assert routed(BOB, f"<{US}>", route) is None
 
 
-MARK = "0123456789abcdef" * 2
+MARK = "0123456789abcdef" * 3
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ..message import Request
 from ..uri import Uri, parse_uri
 
 _CLOSING: Final = 0x3E
-_MARK: Final = 32
+_MARK: Final = 48
 """Hex digits of a mark (twsip.guard.mark)."""
 
 
