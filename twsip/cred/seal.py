@@ -75,7 +75,9 @@ class Seal:
                 "make one with twsipctl key new, or give it to the server's user"
             ) from error
         try:
-            keys = parse_keys(raw[:LONGEST_FILE].decode("ascii"))
+            if len(raw) > LONGEST_FILE:
+                raise ValueError(f"it has more than {LONGEST_FILE} bytes")
+            keys = parse_keys(raw.decode("ascii"))
         except ValueError as error:
             why = "it is no text" if isinstance(error, UnicodeError) else str(error)
             raise ConfigError(f"the key file {self.path} is damaged: {why}; restore it from its backup") from None
