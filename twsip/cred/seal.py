@@ -95,12 +95,11 @@ class Seal:
 
     def open(self, text: str, username: str, domain: str, column: str) -> str:
         """What was sealed here.  Raises SealBroken, one sentence, for everything else."""
-        head = text[:HEAD]
-        cipher = self._ciphers.get(head[3:]) or self._looked_up(head)
-        raw = decoded(text[HEAD:])
+        head, raw = text[:HEAD], decoded(text[HEAD:])
         try:
-            if head[1:2] != VERSION or raw is None:
+            if head[1:2] != VERSION or not raw:
                 raise ValueError
+            cipher = self._ciphers.get(head[3:]) or self._looked_up(head)
             plain = cipher.decrypt(raw[:NONCE_SIZE], raw[NONCE_SIZE:], place(head, username, domain, column))
             return unpacked(head[2:3], plain)
         except (InvalidTag, ValueError):
