@@ -277,3 +277,34 @@ def test_stronger_hashes_and_columns_of_ones_own(path: str, file: Path) -> None:
     plain = [seal.open(text, "alice", "example.org", name) for name, text in zip(names, found, strict=True)]
     kinds = ("md5", "sha256", "sha512_256")
     assert plain == [*(h("alice:example.org:rabbit", kind) for kind in kinds), "1234"]
+
+
+def test_what_was_overwritten_and_removed_long_before_is_gone_too(path: str, file: Path) -> None:
+    people = Subscribers(path)
+    # Old and foreign files: SQLite only unlinks what it deletes unless it is told otherwise.
+    people._connection.execute("PRAGMA secure_delete = OFF").fetchall()
+    for number in range(60):
+        people.add(f"user{number}", "example.org", "first")
+    for number in range(0, 60, 2):
+        people.remove(f"user{number}", "example.org")
+    people.close()
+    gone = [h(f"user{number}:example.org:first").encode() for number in range(0, 60, 2)]
+    left = stolen(path)
+    assert any(secret in left for secret in gone), "or the test below says nothing"
+    people = opened(path, file)
+    all_of(people, "seal")
+    left = stolen(path)
+    assert not any(secret in left for secret in gone)
+    people.close()
+
+
+def test_the_value_before_a_new_password_does_not_stay_in_the_file(path: str, file: Path) -> None:
+    people = opened(path, file, accept_unsealed=False)
+    for number in range(20):
+        people.add(f"user{number}", "example.org", "first")
+    old = [row[2].encode() for row in rows(path)]
+    for number in range(20):
+        people.remove(f"user{number}", "example.org") if number % 2 else people.passwd(f"user{number}", "example.org", "second")
+    people.close()
+    left = stolen(path)
+    assert not any(text in left for text in old)
