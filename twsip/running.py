@@ -144,9 +144,25 @@ class Running(Service):
             attach = getattr(part, "attach", None)
             if attach is not None:
                 attach(home)
+        if self._people is not None:
+            self._seal(self._people)
         self.engine.start()
         if site.control:
             self._admin = self._listen_to_operators(home)
+
+    def _seal(self, people: Subscribers) -> None:
+        """Whoever stores subscribers seals them with the key that opens them."""
+        asked = [backend for part in self.site.requests for backend in getattr(part, "backends", tuple)()]
+        seals = [one.seal for one in asked if hasattr(one, "reads") and one.reads(people.path)]
+        if len({"" if seal is None else seal.path for seal in seals}) > 1:
+            raise ConfigError(
+                f"the accounts in {people.path} are opened with one key file here and another or none there;"
+                " give all their SQLAccounts(...) the same seal="
+            )
+        if seals and seals[0] is not None:
+            also = [column for seal in seals for column in seal.columns]
+            # One that takes no unsealed values decides for all.
+            people.seal_with(min(seals, key=lambda seal: seal.accept_unsealed), also)
 
     def _parts(self) -> tuple[Any, ...]:
         site = self.site

@@ -34,6 +34,7 @@ def server(tmp_path):
         "ul.lookup": one,
         "ul.rm": "gone",
         "core.uptime": {"uptime": 5},
+        "auth.flush": "forgotten",
         "core.order": ["1 digest"],
         "core.sockets_list": [{"transport": "UDP", "host": "127.0.0.1", "port": 5060}],
         "stats.get_statistics": {"Refused": 2},
@@ -76,6 +77,8 @@ def server(tmp_path):
         ("ul show", ("ul.dump", [])),
         ("ul show sip:alice@example.org", ("ul.lookup", ["sip:alice@example.org"])),
         ("ul rm alice", ("ul.rm", ["alice"])),
+        ("auth flush alice@example.org", ("auth.flush", ["alice", "example.org"])),
+        ("auth flush alice", ("auth.flush", ["alice", ""])),
         ("stats", ("stats.get_statistics", [])),
         ("uptime", ("core.uptime", [])),
         ("order", ("core.order", [])),
@@ -121,6 +124,33 @@ def test_json(server, capsys):
     path, _ = server
     assert ctl.main(["--socket", path, "--json", "ul", "show"]) == 0
     assert json.loads(capsys.readouterr().out)["total"] == 3
+
+
+def batch(*, done, after, broken=0, who=()):
+    """One answer of the server while it seals."""
+    return {"subscribers": 100, "changed": 7, "unsealed": 1, "broken": broken, "who": list(who), "after": after, "done": done, "key": "aB"}
+
+
+@pytest.mark.parametrize("deed", ["seal", "unseal", "rotate"])
+def test_sealing_goes_on_until_it_is_done_and_counts(monkeypatch, capsys, deed):
+    asked = []
+    answers = [batch(done=False, after=100), batch(done=False, after=350), batch(done=True, after=351)]
+    monkeypatch.setattr(ctl, "ask", lambda path, method, params: asked.append((method, params)) or answers.pop(0))
+    assert ctl.main(["--json", "subscriber", deed]) == 0
+    assert asked == [(f"subscriber.{deed}", []), (f"subscriber.{deed}", [100]), (f"subscriber.{deed}", [350])]
+    assert json.loads(capsys.readouterr().out) == {"subscribers": 300, "changed": 21, "unsealed": 3, "broken": 0, "key": "aB"}
+
+
+def test_who_cannot_be_opened_is_named_in_one_sentence(monkeypatch, capsys):
+    who = [f"user{number}@example.org" for number in range(4)]
+    answers = [batch(done=False, after=100, broken=9, who=who), batch(done=True, after=200, broken=4, who=who)]
+    monkeypatch.setattr(ctl, "ask", lambda path, method, params: answers.pop(0))
+    assert ctl.main(["subscriber", "rotate"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("twsipctl: 14 of 200 were changed, but 13 cannot be opened (user0@example.org, ")
+    assert "and others" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_what_was_left_out_is_said(server, capsys):

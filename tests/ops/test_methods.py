@@ -29,6 +29,9 @@ class People:
     def list(self):
         return list(self.rows)
 
+    def reseal(self, deed, after):
+        return {"deed": deed, "after": after}
+
 
 class Bindings:
     def __init__(self):
@@ -55,12 +58,14 @@ def house():
         def __init__(self):
             self.people, self.bindings, self.told = People(), Bindings(), []
             self.now = 1000.0
+            self.changed = []
             self.methods = Methods(
                 "example.org",
                 now=lambda: self.now,
                 tell=self.told.append,
                 bindings=self.bindings,
                 people=self.people,
+                changed=lambda domain, username: self.changed.append((domain, username)),
                 order=lambda: ["1 digest"],
                 listening=lambda: [("UDP", "127.0.0.1", 5060)],
                 counts=lambda: {"Refused": 2},
@@ -90,6 +95,26 @@ def test_a_domain_is_written_small(house):
 def test_a_new_password(house):
     assert house.methods.passwd("alice", "", "new") == "alice@example.org has a new password"
     assert house.people.rows["alice", "example.org"] == "new"
+
+
+def test_every_change_of_an_account_is_told_to_the_checks(house):
+    house.methods.add("bob", "", "builder")
+    house.methods.passwd("bob", "EXAMPLE.org", "builder")
+    house.methods.rm("bob")
+    assert house.changed == [("example.org", "bob")] * 3
+
+
+def test_what_was_remembered_may_be_forgotten_by_hand(house):
+    assert "alice@example.com" in house.methods.by_name()["auth.flush"]("alice", "Example.COM")
+    assert house.methods.flush("alice") == "what was remembered of alice@example.org is forgotten"
+    assert house.changed == [("example.com", "alice"), ("example.org", "alice")]
+
+
+@pytest.mark.parametrize("deed", ["seal", "unseal", "rotate"])
+def test_sealing_goes_to_the_table(house, deed):
+    method = house.methods.by_name()[f"subscriber.{deed}"]
+    assert method() == {"deed": deed, "after": None}
+    assert method(7) == method(after=7) == {"deed": deed, "after": 7}
 
 
 @pytest.mark.parametrize(

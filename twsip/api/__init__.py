@@ -8,6 +8,7 @@ from .context import Arrival, Domains, Facts, Flow, RequestContext, local_aor
 from .errors import (
     BackendDown,
     ConfigError,
+    SealBroken,
     TransportFailed,
     TwsipError,
     UnknownSubscriber,
@@ -67,6 +68,7 @@ __all__ = [
     "Request",
     "RequestContext",
     "Response",
+    "SealBroken",
     "TLSPeer",
     "Target",
     "Teller",

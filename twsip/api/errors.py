@@ -19,6 +19,10 @@ class BackendDown(TwsipError):
     """A backend did not answer or answered nonsense: 500, nobody is let in, nobody is told "wrong password"."""
 
 
+class SealBroken(BackendDown):
+    """What is stored of one account cannot be opened: 500 for that account, while the backend answers for others."""
+
+
 class UnknownSubscriber(TwsipError, UnauthorizedLogin):
     """The backend knows no such account."""
 

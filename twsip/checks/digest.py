@@ -18,6 +18,7 @@ from ..api import (
     Pass,
     Reply,
     RequestContext,
+    SealBroken,
     TrustedPeer,
     UnknownSubscriber,
     Verdict,
@@ -41,6 +42,8 @@ AUTH_WRONG_URI: Final = "AUTH_WRONG_URI"
 AUTH_ERROR: Final = "AUTH_ERROR"
 
 ANY_REALM: Final = "*"
+MOST_TOLD: Final = 64
+"""Of so many broken accounts each is told."""
 _URI_MODES: Final = ("equivalent", "strict", "off")
 
 
@@ -99,6 +102,7 @@ class Digest:
         self._timeout = timeout
         self._retry_after = retry_after
         self._down: set[str] = set()
+        self._broken: set[str] = set()
         self._by_name: dict[str, Offer] = {}
         self._portal: Portal | None = None
         self._house: Any = None
@@ -145,6 +149,11 @@ class Digest:
     def forget(self, realm: str, auth_id: str) -> None:
         """Forget a remembered login, when its account was changed or removed."""
         self._logins.forget(realm, auth_id)
+        self._broken.clear()
+
+    def backends(self) -> tuple[Any, ...]:
+        """All that are asked for accounts."""
+        return tuple(backend for given in self._accounts.values() for backend in _backends(given))
 
     def check(self, context: RequestContext) -> Verdict | Coroutine[Any, Any, Verdict]:
         """Pass with the Caller, a Challenge, 400 for credentials that cannot be read, 500 when a backend is down.
@@ -243,6 +252,7 @@ class Digest:
         credentials = SIPDigest(fields, algorithm, request.method.encode(), request.body)
         # twsip.cred promises ISIPDigest for SIPDigest, which mypy cannot see from here.
         provided: Any = credentials
+        forgotten = self._logins.forgotten
         waiting: Deferred[Any] = self._portal.login(provided, None, ICaller)  # type: ignore[union-attr]
         waiting.addTimeout(self._timeout, self._house.reactor)
         try:
@@ -253,13 +263,18 @@ class Digest:
         except UnauthorizedLogin:
             self._recovered(offer)
             return self._refuse(context, offer, AUTH_INVALID_PASSWORD, fields.username)
+        except SealBroken as error:
+            self._recovered(offer)
+            return self._unavailable(offer, str(error), True)
         except BackendDown as error:
             return self._unavailable(offer, str(error))
         except TimeoutError:
             return self._unavailable(offer, f"no answer within {self._timeout:g} seconds")
         self._recovered(offer)
         passes = Pass(caller)
-        self._logins.keep(credentials, passes, context.now)
+        # What was under way while an account was changed may be the old one.
+        if self._logins.forgotten == forgotten:
+            self._logins.keep(credentials, passes, context.now)
         why = self._challenges.spend(fields, nonce, context.now)
         return self._refuse(context, offer, why, fields.username, True) if why else passes
 
@@ -273,10 +288,12 @@ class Digest:
         call_id = request.call_id.decode("utf-8", "replace")
         self._house.tell(AuthFailed(cause, auth_id, offer.realm, context.source, context.transport, request.method, call_id))
 
-    def _unavailable(self, offer: Offer, error: str) -> Verdict:
+    def _unavailable(self, offer: Offer, error: str, is_one_account: bool = False) -> Verdict:
         backend = self._called(offer)
-        if backend not in self._down:
-            self._down.add(backend)
+        # Other accounts may be sound: then it is this sentence that is told once, whoever logs in meanwhile.
+        known, trouble = (self._broken, error) if is_one_account else (self._down, backend)
+        if trouble not in known and (not is_one_account or len(known) < MOST_TOLD):
+            known.add(trouble)
             self._house.tell(BackendFailed(backend, error))
         return Reply(500, "", (("Retry-After", str(self._retry_after)),), why=f"{AUTH_ERROR}: {backend}: {error}")
 

@@ -34,6 +34,8 @@ class Logins:
         self._families = {BASES[ALGORITHMS[name]]: ALGORITHMS[name] for name in algorithms}
         self._seconds = seconds
         self._most = most
+        self.forgotten = 0
+        """How often an account was forgotten."""
         self._kept: OrderedDict[tuple[str, str], Login] = OrderedDict()
 
     def __len__(self) -> int:
@@ -57,5 +59,6 @@ class Logins:
 
     def forget(self, realm: str, auth_id: str) -> None:
         """Forget an account under all names it logged in with (alice, alice@example.org).  Looks at every login."""
+        self.forgotten += 1
         for key in [key for key in self._kept if key[0] == realm and key[1].partition("@")[0] == auth_id]:
             del self._kept[key]

@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from ..api import Account, BackendDown, ConfigError, IAccounts
 from ..api.house import House
+from .seal import Seal, opened
 
 MOST_WAITING: Final = 256
 """So many queries may wait for the one thread; the next one is answered as if the database were down."""
@@ -37,6 +38,9 @@ class SQLAccounts:
     `hash_column_sha512t256` name columns with stronger HA1s ("" for none).  `use_domain` looks up username and domain
     (the realm), otherwise the username alone.  The file is opened when the site starts, must exist, and is never written.
 
+    `seal` names the key file of sealed values (twsip.cred.seal, docs/sealing.md), which are opened after they were read; a value
+    that is not sealed then is a failure unless `accept_unsealed`.
+
     One thread asks the database; `busy` seconds is how long it waits for a writer, and at most 256 queries wait for it.
     """
 
@@ -54,6 +58,8 @@ class SQLAccounts:
         hash_column_sha512t256: str = "",
         use_domain: int | bool = 1,
         busy: float = 1.0,
+        seal: str = "",
+        accept_unsealed: bool = False,
     ) -> None:
         self._path = _path(path)
         self.name = f"sql:{self._path}"
@@ -80,6 +86,10 @@ class SQLAccounts:
         self.algorithms: tuple[str, ...] = (
             ("MD5", "SHA-256", "SHA-512-256") if self._clear else tuple(kind for kind, _ in self._plain_columns)
         )
+        if accept_unsealed and not seal:
+            raise ConfigError("accept_unsealed=True says nothing without seal=; name the key file, or leave it out")
+        read = tuple(column for _, column in (*self._plain_columns, *self._domain_columns))
+        self.seal = Seal(seal, accept_unsealed, read) if seal else None
         self._pool: ConnectionPool | None = None
         self._waiting = 0
 
@@ -90,6 +100,8 @@ class SQLAccounts:
         """Look at the table and open the pool.  Raises ConfigError when file, table or columns are not there."""
         if self._pool is not None:
             return
+        if self.seal is not None:
+            self.seal.load()
         self._look()
         self._pool = ConnectionPool(
             "sqlite3",
@@ -111,6 +123,11 @@ class SQLAccounts:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+
+    def reads(self, path: str) -> bool:
+        """Whether the accounts are those of the table `subscriber` in this file, which `twsipctl` changes."""
+        names = (self._table.lower(), self._username.lower(), self._domain.lower())
+        return names == ("subscriber", "username", "domain") and os.path.realpath(path) == os.path.realpath(self._path)
 
     async def find(self, realm: str, auth_id: str) -> Account | None:
         """The account, or None; raises BackendDown when the database does not answer."""
@@ -141,20 +158,24 @@ class SQLAccounts:
         return result
 
     def _account(self, row: Any, columns: list[tuple[str, str]], realm: str, username: str) -> Account | None:
+        values = [self._open(text, row, column) for (_, column), text in zip(columns, row[1:], strict=False)]
         if self._clear:
-            password = row[1]
+            password = values[0]
             return Account(username, realm, {}, password) if isinstance(password, str) and password else None
-        ha1 = {
-            kind: text.lower() for (kind, _), text in zip(columns, row[1:], strict=True) if isinstance(text, str) and text
-        }
+        ha1 = {kind: text.lower() for (kind, _), text in zip(columns, values, strict=True) if isinstance(text, str) and text}
         return Account(username, realm, ha1) if ha1 else None
 
+    def _open(self, text: Any, row: Any, column: str) -> Any:
+        # A sealed value belongs to the names that the row itself has; the last one is its domain, if there is a seal.
+        return opened(self.seal, text, row[0], row[-1], column, self._clear)
+
     def _query(self, columns: list[tuple[str, str]], realm: str, username: str) -> tuple[str, tuple[str, ...]]:
-        names = ", ".join(column for _, column in columns)
+        read = [column for _, column in columns] + ([self._domain] if self.seal is not None else [])
+        names = ", ".join(read)
         # The names were checked to be plain identifiers; what came from the wire are parameters.
         text = f"SELECT {self._username}, {names} FROM {self._table} WHERE {self._username} = ?"  # noqa: S608
         # Who is not there gets nobody's row, so that both answers are fetched and read in the same time.
-        nobody = " UNION ALL SELECT NULL" + ", 'x'" * len(columns) + " LIMIT 1"
+        nobody = " UNION ALL SELECT NULL" + ", 'x'" * len(read) + " LIMIT 1"
         if self._use_domain:
             return text + f" AND {self._domain} = ?" + nobody, (username, realm)
         return text + nobody, (username,)

@@ -10,8 +10,16 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+from . import keyfile
+from .admin import Failed
+
 PLACES: Final = ("var/control.sock", "/run/twsip/control.sock")
 PATIENCE: Final = 30.0
+SEALING: Final = {
+    "seal": "seal the secrets of all subscribers (docs/sealing.md)",
+    "unseal": "the other way",
+    "rotate": "seal with the newest key what an older one sealed",
+}
 
 
 class Refused(Exception):
@@ -81,12 +89,19 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--socket", default="", help="the server's control socket (or $TWSIP_SOCKET)")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    subscriber = verbs.add_parser("subscriber", help="add, list, rm, passwd").add_subparsers(dest="deed", required=True)
+    subscriber = verbs.add_parser("subscriber", help="add, list, rm, passwd, seal, unseal, rotate").add_subparsers(dest="deed", required=True)
     _people(subscriber, "")
     subscriber.add_parser("list", help="who may register")
+    for deed, about in SEALING.items():
+        subscriber.add_parser(deed, help=about)
     _people(verbs, "the same as 'subscriber ...': ")
     shown = verbs.add_parser("show", help="one subscriber")
     shown.add_argument("who")
+    logins = verbs.add_parser("auth", help="remembered logins: flush user@domain").add_subparsers(dest="deed", required=True)
+    logins.add_parser("flush", help="forget those of one account").add_argument("who", metavar="user@domain")
+    keys = verbs.add_parser("key", help="key files for sealing: new, add, show").add_subparsers(dest="deed", required=True)
+    for deed, about in (("new", "make one"), ("add", "one more key, which seals from then on"), ("show", "the keys' names")):
+        keys.add_parser(deed, help=about).add_argument("file")
     location = verbs.add_parser("ul", help="registrations: show [AOR], rm AOR").add_subparsers(dest="deed", required=True)
     one = location.add_parser("show", help="who is registered, and where")
     one.add_argument("aor", nargs="?")
@@ -117,8 +132,14 @@ def carry_out(options: argparse.Namespace) -> Any:
     """Ask what the command line wants to know."""
     path = where(options.socket)
     verb, deed = options.verb, getattr(options, "deed", "")
+    if verb == "key":
+        return {"new": keyfile.make, "add": keyfile.add, "show": keyfile.show}[deed](options.file)
+    if verb == "auth":
+        return ask(path, "auth.flush", person(options.who))
     if verb == "subscriber":
         verb, deed = deed, ""
+    if verb in SEALING:
+        return seal_all(path, verb)
     if verb in ("add", "passwd"):
         who = person(options.who)
         return ask(path, f"subscriber.{verb}", [*who, new_password(options.password_stdin)])
@@ -138,6 +159,28 @@ def carry_out(options: argparse.Namespace) -> Any:
         return ask(path, options.method, options.params)
     names = {"stats": "stats.get_statistics", "uptime": "core.uptime", "order": "core.order", "sockets": "core.sockets_list"}
     return ask(path, names[verb], [])
+
+
+def seal_all(path: str, deed: str) -> dict[str, Any]:
+    """Seal, unseal or rotate batch by batch, each of which the server finishes whatever becomes of us; what was done in all.
+
+    Raises Refused when subscribers are left that do not open.
+    """
+    total: dict[str, Any] = {"subscribers": 0, "changed": 0, "unsealed": 0, "broken": 0}
+    who: list[str] = []
+    done: dict[str, Any] = {"done": False}
+    while not done["done"]:
+        done = ask(path, f"subscriber.{deed}", [done["after"]] if "after" in done else [])
+        for name in total:
+            total[name] += done[name]
+        who += done["who"]
+    if total["broken"]:
+        some = ", ".join(who[:5]) + (" and others" if total["broken"] > 5 else "")
+        raise Refused(
+            f"{total['changed']} of {total['subscribers']} were changed, but {total['broken']} cannot be opened ({some}): "
+            "put their key back into the key file, or set new passwords"
+        )
+    return {**total, "key": done["key"]}
 
 
 def printable(text: str) -> str:
@@ -176,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = arguments().parse_args(argv)
     try:
         answer = carry_out(options)
-    except Refused as refused:
+    except (Refused, Failed) as refused:
         print(f"twsipctl: {printable(str(refused))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -26,6 +26,9 @@ class People(Protocol):
     def list(self) -> Sequence[tuple[str, str]]:
         """Everybody, as (username, domain)."""
 
+    def reseal(self, deed: str, after: int | None) -> dict[str, Any]:
+        """"seal", "unseal" or "rotate" the secrets of the next subscribers."""
+
 
 class Methods:
     """The methods of one site's socket: plain functions, called in the reactor's thread, that wait for nothing."""
@@ -57,6 +60,7 @@ class Methods:
     def by_name(self) -> dict[str, Method]:
         """Every method under its name."""
         return {
+            "auth.flush": self.flush,
             "core.uptime": self.uptime,
             "core.version": self.version,
             "core.sockets_list": self.sockets,
@@ -66,6 +70,9 @@ class Methods:
             "subscriber.list": self.list,
             "subscriber.rm": self.rm,
             "subscriber.passwd": self.passwd,
+            "subscriber.rotate": lambda after=None: self._table().reseal("rotate", after),
+            "subscriber.seal": lambda after=None: self._table().reseal("seal", after),
+            "subscriber.unseal": lambda after=None: self._table().reseal("unseal", after),
             "ul.dump": self.dump,
             "ul.lookup": self.lookup,
             "ul.rm": self.forget,
@@ -114,6 +121,12 @@ class Methods:
         if self._bindings is not None:
             self._unbind(f"sip:{username}@{domain}")
         return f"{username}@{domain} removed"
+
+    def flush(self, username: str, domain: str = "") -> str:
+        """Forget the remembered logins of one account: whoever changed it elsewhere than here sees it on the next request."""
+        domain = domain.lower() or self._domain
+        self._changed(domain, username)
+        return f"what was remembered of {username}@{domain} is forgotten"
 
     def list(self) -> "list[dict[str, str]]":
         """Everybody who may register, in the table's order.  Never a secret."""
