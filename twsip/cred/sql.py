@@ -145,19 +145,16 @@ class SQLAccounts:
     async def find(self, realm: str, auth_id: str) -> Account | None:
         """The account, or None; raises BackendDown when the database does not answer.  Cancelling it gives the query up."""
         username, at, domain = auth_id.partition("@")
-        table = self._table
-        question = table.for_domain if at else table.plain
-        # user@domain proves that user of that domain only, so it must be the realm's.
-        known = bool(question.kinds) and (not at or domain.lower() == realm.lower())
-        if not question.kinds:
-            question = table.plain
-        if not can_be_asked(username):
-            known, username = False, ""
+        is_somebody = can_be_asked(username)
+        # Asked even when the answer is known to be no, so that the time tells nothing.
+        asked_for = username if is_somebody else ""
         if self._pool is None:
             raise BackendDown(f"{self.name} was not opened")
-        # Asked even when the answer is known to be no, so that the time tells nothing.
         try:
-            rows = await self._pool.look_up(question.text, (username, realm) if self._use_domain else (username,))
+            question, rows = await self._pool.look_up(
+                self._table.domain_question if at else self._table.plain_question,
+                (asked_for, realm) if self._use_domain else (asked_for,),
+            )
         except BackendDown as error:
             raise BackendDown(f"{self.name} is too slow: {error}") from None
         except self._broken as error:
@@ -167,9 +164,11 @@ class SQLAccounts:
             self._house.tell(BackendRecovered(self.name))
         if not rows or rows[0][0] is None:
             return None
-        account = question.read(rows[0], realm, username)
-        # A collation that folds case or accents must not make one subscriber of two.
-        return account if known and rows[0][0] == username else None
+        account: Account | None = question.read(rows[0], realm, username)
+        # A collation that folds case or accents must not make one subscriber of two, and user@domain proves that user of
+        # that domain only, so it must be the realm's.
+        fits = is_somebody and rows[0][0] == username and (not at or (self._table.has_second and domain.lower() == realm.lower()))
+        return account if fits else None
 
     def _opened(self, connection: Any) -> None:
         # Called for each new connection until one of them could be looked at: the server may be down at the start.

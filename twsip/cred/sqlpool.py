@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from ..api import BackendDown
 from .sqldriver import Driver
+from .sqlquery import Question
 from .sqltable import ask
 
 MOST_WAITING: Final = 256
@@ -20,10 +21,10 @@ MOST_WAITING: Final = 256
 class _Asked:
     """One query on its way; nobody wants its answer any more once it was given up."""
 
-    __slots__ = ("is_given_up", "parameters", "text")
+    __slots__ = ("choose", "is_given_up", "parameters")
 
-    def __init__(self, text: str, parameters: Sequence[str]) -> None:
-        self.text = text
+    def __init__(self, choose: Callable[[], Question], parameters: Sequence[str]) -> None:
+        self.choose = choose
         self.parameters = parameters
         self.is_given_up = False
 
@@ -43,14 +44,15 @@ class Pool(ConnectionPool):
         self._opened = opened
         self._driver = driver
 
-    def look_up(self, text: str, parameters: Sequence[str]) -> Deferred[Any]:
-        """The rows of one SELECT, none when the parameters cannot be in the database.  Fails with BackendDown at the bound.
+    def look_up(self, choose: Callable[[], Question], parameters: Sequence[str]) -> Deferred[Any]:
+        """The question that `choose` gave once there was a connection, and its rows: none when the parameters cannot be in the database.
 
+        Raises BackendDown at the bound.
         A connection that has dropped is opened anew and asked once more.  A Deferred that is cancelled is not asked for any more.
         """
         if self.waiting >= MOST_WAITING:
             raise BackendDown(f"{MOST_WAITING} queries wait")
-        asked = _Asked(text, parameters)
+        asked = _Asked(choose, parameters)
         answer: Deferred[Any] = Deferred(asked.give_up)
         self.waiting += 1
         # Whoever gives up waiting does not free the thread, so the count goes down when the query itself has ended.
@@ -63,18 +65,19 @@ class Pool(ConnectionPool):
         if not asked.is_given_up:
             (answer.errback if isinstance(result, Failure) else answer.callback)(result)
 
-    def _ask(self, asked: _Asked) -> Sequence[Any]:
+    def _ask(self, asked: _Asked) -> tuple[Question, Sequence[Any]]:
         driver = self._driver
         for last in (False, True):
             if asked.is_given_up:
                 break
             # adbapi's own interactions would commit, which is nothing here, and write a traceback where a connection is gone.
             connection = self.connect()
+            question = asked.choose()
             try:
-                return ask(connection, asked.text, asked.parameters)
+                return question, ask(connection, question.text, asked.parameters)
             except driver.errors as error:
                 if driver.cannot_hold(error):
-                    return ()
+                    return question, ()
                 has_dropped = driver.has_dropped(connection, error)
                 # Whatever it was, its answer may still be on the way.
                 self.disconnect(connection)

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Any, Final, final
 
 import psycopg
+from psycopg.types.string import TextLoader
 
 from .sqlurl import Where
 
@@ -15,6 +16,15 @@ LEAST_CONNECT: Final = 2
 
 class Silent(psycopg.OperationalError):
     """The server said nothing for too long."""
+
+
+class Trimmed(TextLoader):
+    """CHAR(64), as in OpenSIPS's tables, without the blanks that fill it: as MariaDB gives it."""
+
+    def load(self, data: Any) -> str:
+        """The text."""
+        text = super().load(data)
+        return (text if isinstance(text, str) else text.decode()).rstrip(" ")
 
 
 class Bounded(psycopg.Connection[tuple[Any, ...]]):
@@ -76,6 +86,7 @@ class PostgreSQLDriver:
             **self._words,
         )
         try:
+            connection.adapters.register_loader("bpchar", Trimmed)
             connection.silence = self._timeout
             connection.execute("SET default_transaction_read_only = on")
             connection.execute(f"SET statement_timeout = {max(1, int(self._timeout * 1000))}")

@@ -14,7 +14,7 @@ MOST_NAMED = 30
 
 @final
 class Table:
-    """Two questions, `plain` for a user name and `for_domain` for user@domain, and the options that named their columns."""
+    """Two questions, one for a user name and one for user@domain, and the options that named their columns."""
 
     def __init__(
         self,
@@ -25,19 +25,27 @@ class Table:
         may_lack_second: bool,
     ) -> None:
         """`named` are options and the columns that they name."""
-        self.plain = plain
-        self.for_domain = for_domain
+        self._plain = plain
+        self._for_domain = for_domain
+        self.has_second = bool(for_domain.kinds)
         self.is_known = False
         self._name = name
         self._named = named
         self._may_lack_second = may_lack_second
 
+    def plain_question(self) -> Question:
+        """What is asked for a user name."""
+        return self._plain
+
+    def domain_question(self) -> Question:
+        """What is asked for user@domain; the other one if the table has nothing for such names."""
+        return self._for_domain if self.has_second else self._plain
+
     def look(self, connection: Any, driver: Driver, where: Where) -> None:
         """Try both questions.  Raises ConfigError for what waiting does not mend, the driver's error for a database that is down."""
-        for question in (self.plain, self.for_domain):
-            if question.kinds:
-                self._try(question, connection, driver, where)
-        if self.plain.kinds == (CLEAR,):
+        for question in (self._plain, self._for_domain) if self.has_second else (self._plain,):
+            self._try(question, connection, driver, where)
+        if self._plain.kinds == (CLEAR,):
             self._refuse_hashes(connection, driver, where)
         self.is_known = True
 
@@ -54,7 +62,7 @@ class Table:
             missing = [(option, column) for option, column in self._named if column in question.uses and column.lower() not in there]
             if there and [option for option, _ in missing] == ["password_column_2"] and self._may_lack_second:
                 # OpenSIPS's table has no ha1b: not missed unless it was asked for by name.
-                self.for_domain = Question(self._name, question.columns[0], "", (), (), driver.mark)
+                self.has_second = False
                 return
             if there and missing:
                 option, column = missing[0]
@@ -84,7 +92,7 @@ class Table:
 
     def _refuse_hashes(self, connection: Any, driver: Driver, where: Where) -> None:
         # calculate_ha1=1 beside password_column="ha1" stands in many a copied configuration; nobody could log in.
-        column = self.plain.columns[1]
+        column = self._plain.columns[1]
         if not column.lower().startswith("ha1"):
             return
         text = f"SELECT s.{column} FROM {self._name} AS s WHERE s.{column} <> {driver.mark} LIMIT {SAMPLE}"  # noqa: S608
