@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from .certificates import Authority
 from .program import Program, wait_until
 from .scene import Missing, need
 
@@ -57,6 +58,27 @@ class Database:
         self.port = _free_port()
         self.starts = 0
         self.program: Program | None = None
+        self.tls: list[str] = []
+
+    def restart_with(self, authority: Authority | None) -> None:
+        """Start it anew with a certificate of 127.0.0.1, or without one."""
+        self.stop()
+        self.tls = []
+        if authority is not None:
+            authority.issue("database", "127.0.0.1")
+            for ending in ("pem", "key"):
+                copy = self.folder / f"database.{ending}"
+                copy.unlink(missing_ok=True)
+                copy.touch(0o600)
+                copy.write_bytes((authority.folder / copy.name).read_bytes())
+                if os.geteuid() == 0:
+                    shutil.chown(copy, NOBODY)
+            self.tls = self.with_certificate(self.folder / "database.pem", self.folder / "database.key")
+        self.start()
+
+    def with_certificate(self, certificate: Path, key: Path) -> list[str]:
+        """The words of its command line for these."""
+        raise NotImplementedError
 
     def command(self) -> Sequence[str]:
         """What starts it."""
@@ -170,7 +192,12 @@ class PostgreSQL(Database):
             "fsync": "off",
             "max_connections": 40,
         }
-        return [self._server, "-D", str(self.data), *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))]
+        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [self._server, "-D", str(self.data), *words, *self.tls]
+
+    def with_certificate(self, certificate: Path, key: Path) -> list[str]:
+        """The words of its command line for these."""
+        return ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={key}"]
 
     def connect(self, database: str = "") -> Any:
         """Through the Unix socket."""
@@ -235,7 +262,12 @@ class MariaDB(Database):
             f"--pid-file={self.folder / 'pid'}",
             "--innodb-buffer-pool-size=32M",
             "--innodb-flush-log-at-trx-commit=0",
+            *self.tls,
         ]
+
+    def with_certificate(self, certificate: Path, key: Path) -> list[str]:
+        """The words of its command line for these."""
+        return [f"--ssl-cert={certificate}", f"--ssl-key={key}"]
 
     def connect(self, database: str = "kamailio") -> Any:
         """Through the Unix socket."""

@@ -3,11 +3,14 @@
 import hashlib
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from tests.helpers import FakeHouse, ThreadReactor, digest_answer
+from tests.peers.certificates import Authority
 from tests.peers.databases import MAKERS, MariaDB, PostgreSQL, kamailio_table
 from tests.peers.program import wait_until
 from twsip.api import BackendDown, ConfigError, ICaller, UnknownSubscriber, WrongResponse
@@ -263,6 +266,51 @@ def test_the_right_to_read_four_columns_is_enough(database: Server, reactor: Thr
     assert "s3cret" not in is_down(reactor, wrong) + repr(house.told)
     database.execute("REVOKE SELECT (username, domain, ha1, ha1b) ON subscriber FROM careful")
     database.execute("DROP ROLE careful" if database.kind == "postgresql" else "DROP USER careful")
+
+
+def test_a_server_on_another_host_shows_its_certificate(running: Server, reactor: ThreadReactor, tmp_path: Path) -> None:
+    ours, other = Authority(tmp_path / "ours"), Authority(tmp_path / "other")
+
+    def by_tls(authority: Authority) -> tuple[SQLAccounts, FakeHouse]:
+        option = "ssl_ca=" if running.kind == "mysql" else "sslmode=verify-full&sslrootcert="
+        accounts = SQLAccounts(f"{running.url(by_tcp=True)}?{option}{authority.folder}/ca.pem")
+        house = FakeHouse(reactor=reactor)
+        accounts.attach(house)
+        return accounts, house
+
+    running.restart_with(ours)
+    try:
+        accounts, house = by_tls(ours)
+        assert house.told == []
+        assert found(reactor, accounts, "alice") is not None
+        accounts, house = by_tls(other)
+        assert [type(event) for event in house.told] == [BackendFailed]
+        assert "SSL" in is_down(reactor, accounts)
+    finally:
+        running.restart_with(None)
+    # Without a certificate on the other side nobody falls back to clear text.
+    assert "failed" in is_down(reactor, by_tls(ours)[0])
+
+
+def test_a_password_by_path(database: Server, reactor: ThreadReactor, tmp_path: Path) -> None:
+    create = "CREATE ROLE careful LOGIN PASSWORD" if database.kind == "postgresql" else "CREATE USER careful IDENTIFIED BY"
+    drop = "DROP ROLE" if database.kind == "postgresql" else "DROP USER"
+    database.execute(f"{drop} IF EXISTS careful", f"{create} 'open sesame'", "GRANT SELECT ON subscriber TO careful")
+    file = tmp_path / "password"
+    file.write_text("open sesame\n")
+    assert found(reactor, opened(database, reactor, url=database.url("careful"), password_file=str(file)), "alice") is not None
+    database.execute("REVOKE SELECT ON subscriber FROM careful", f"{drop} careful")
+
+
+def test_localhost_is_the_socket_as_for_mysqls_own_clients(
+    database: Server, reactor: ThreadReactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(database, PostgreSQL):
+        url = f"postgres://postgres@{quote(str(database.folder), '')}:{database.port}/kamailio"
+    else:
+        monkeypatch.setattr("twsip.cred.sqlmysql.SOCKETS", (str(database.folder / "none"), str(database.socket)))
+        url = "mysql://root@localhost/kamailio"
+    assert found(reactor, opened(database, reactor, url=url), "alice") is not None
 
 
 def test_a_session_may_not_write(database: Server, reactor: ThreadReactor) -> None:

@@ -162,8 +162,9 @@ class SQLAccounts:
         if self._is_told_down:
             self._is_told_down = False
             self._house.tell(BackendRecovered(self.name))
-        if not rows or rows[0][0] is None:
+        if not rows:
             return None
+        # Nobody's row is read like any other, so that it takes as long.
         account: Account | None = question.read(rows[0], realm, username)
         # A collation that folds case or accents must not make one subscriber of two, and user@domain proves that user of
         # that domain only, so it must be the realm's.
