@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 COMPILE = os.environ.get("TWSIP_COMPILE") == "1" and not {"egg_info", "dist_info", "sdist"} & set(sys.argv)
 # The drivers of SQLAccounts; SQLite comes with Python.
 POSTGRESQL = ["psycopg[binary]>=3.2"]
-MYSQL = ["PyMySQL>=1.1"]
+MYSQL = ["PyMySQL>=1.2"]
 TEST = ["coverage>=7.4", "hypothesis>=6.100", "pip", "pytest>=8", "setuptools>=77", *POSTGRESQL, *MYSQL]
 STYLE = ["mypy>=1.13", "mypy-zope>=1.0.9", "ruff>=0.8"]
 

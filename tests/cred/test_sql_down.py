@@ -155,6 +155,32 @@ def test_who_asks_may_give_up_long_before(reactor: ThreadReactor, serve: Any, sc
         reactor._calls.get(timeout=10)()
 
 
+@both
+def test_the_end_does_not_wait_for_what_waits(serve: Any, scheme: str) -> None:
+    reactor = ThreadReactor()
+    accounts = SQLAccounts(f"{scheme}://u@127.0.0.1:{closed_port()}/kamailio", timeout=0.5, connections=1)
+    accounts.attach(FakeHouse(reactor=reactor))
+    tries: list[socket.socket] = []
+    accounts._driver._words["port"] = serve(tries.append)  # type: ignore[attr-defined]
+    waiting = [ensureDeferred(accounts.find("example.org", "alice")) for _ in range(50)]
+    accounts.close()
+    # All but the one that was being asked are told so, once the reactor hears of it.
+    ended: list[Any] = []
+    for one in waiting:
+        one.addErrback(ended.append)
+    while len(ended) < 50:
+        reactor._calls.get(timeout=10)()
+    assert all(failure.check(BackendDown) for failure in ended)
+    assert len(tries) <= 1
+
+
+def test_an_old_pymysql_does_not_get_to_drop_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pymysql.VERSION", (1, 1, 3, "final"))
+    SQLAccounts("mysql://u:pw@host/db")
+    with pytest.raises(ConfigError, match="without TLS"):
+        SQLAccounts("mysql://u:pw@host/db?ssl_ca=/etc/ssl/ca.pem")
+
+
 @pytest.mark.parametrize(
     ("scheme", "module", "says"), [("mysql", "pymysql", r"twsip\[mysql\]"), ("postgres", "psycopg", r"twsip\[postgresql\]")]
 )

@@ -120,6 +120,15 @@ def test_down_and_back(scene: Scene, database: PostgreSQL | MariaDB) -> None:
         up()
         wait_until(phone.is_in, 10, "alice is let in again")
         assert phone.register("wrong").status == 401
+    assert "Traceback" not in program.text(), program.tail()
+
+    # Asked to end while the database hangs, it ends.
+    database.freeze()
+    for _ in range(40):
+        phone.ask("wonderland", challenge=challenge)
+    assert options_over_udp(phone.other).status == 200
+    program.process.terminate()
+    program.ends(15)
     said = program.text()
+    assert "Server Shut Down" in said
     assert PASSWORD not in said and "s3cr" not in said
-    assert "Traceback" not in said, program.tail()

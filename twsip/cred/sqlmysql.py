@@ -8,10 +8,13 @@ from typing import Any, Final, final
 import pymysql  # type: ignore[import-untyped]
 from pymysql.constants import ER  # type: ignore[import-untyped]
 
+from ..api import ConfigError
 from .sqlurl import Where
 
 SOCKETS: Final = ("/run/mysqld/mysqld.sock", "/var/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
 """Where the server's socket is by custom: to MySQL's own clients, and so to OpenSER, "localhost" means it."""
+TLS_IS_KEPT: Final = (1, 2)
+"""The first version that insists on TLS when it was asked for."""
 # A letter that the column's character set lacks.
 _CANNOT_HOLD: Final = (ER.CANT_AGGREGATE_2COLLATIONS, ER.CANT_AGGREGATE_NCOLLATIONS, ER.INVALID_CHARACTER_STRING, 3854, 3988)
 _NAMES: Final = (
@@ -45,6 +48,8 @@ class MySQLDriver:
         else:
             self._words |= {"host": where.host or "localhost", "port": where.port or 3306}
             tls = {name: value for name, value in where.options.items() if name.startswith("ssl_")}
+            if tls and pymysql.VERSION[:2] < TLS_IS_KEPT:
+                raise ConfigError(f"PyMySQL {pymysql.__version__} goes on without TLS when it is refused; run: pip install 'twsip[mysql]'")
             if "ssl_ca" in tls:
                 tls |= {"ssl_verify_cert": True, "ssl_verify_identity": True}  # type: ignore[dict-item]
             self._words |= tls

@@ -41,6 +41,7 @@ class Pool(ConnectionPool):
         # adbapi asks nothing of it but connect(), and a driver has a time limit where a module has none.
         self.dbapi = driver
         self.waiting = 0
+        self._is_closing = False
         self._opened = opened
         self._driver = driver
 
@@ -60,6 +61,11 @@ class Pool(ConnectionPool):
         query.addBoth(self._answered, asked, answer)
         return answer
 
+    def finalClose(self) -> None:
+        """Close everything; what waits for a thread is not asked any more, so that the end waits for one time limit at most."""
+        self._is_closing = True
+        super().finalClose()
+
     def _answered(self, result: Any, asked: _Asked, answer: Deferred[Any]) -> None:
         self.waiting -= 1
         if not asked.is_given_up:
@@ -68,7 +74,7 @@ class Pool(ConnectionPool):
     def _ask(self, asked: _Asked) -> tuple[Question, Sequence[Any]]:
         driver = self._driver
         for last in (False, True):
-            if asked.is_given_up:
+            if asked.is_given_up or self._is_closing:
                 break
             # adbapi's own interactions would commit, which is nothing here, and write a traceback where a connection is gone.
             connection = self.connect()
