@@ -339,6 +339,26 @@ def test_a_restart_is_not_noticed(running: Server, reactor: ThreadReactor) -> No
     assert accounts._pool is not None and len(accounts._pool.threadpool.threads) <= 3
 
 
+def test_a_connection_that_the_server_ended_is_not_noticed(database: Server, reactor: ThreadReactor) -> None:
+    """As it does with one that was idle for too long."""
+    accounts = opened(database, reactor, connections=1)
+    for _ in range(3):
+        assert found(reactor, accounts, "alice") is not None
+        connection = database.connect()
+        with connection.cursor() as cursor:
+            if database.kind == "mysql":
+                cursor.execute("SELECT id FROM information_schema.processlist WHERE id <> connection_id() AND command = 'Sleep'")
+                ended = cursor.fetchall()
+                for (number,) in ended:
+                    cursor.execute("KILL %s", (number,))
+            else:
+                cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'twsip'")
+                ended = cursor.fetchall()
+        connection.close()
+        assert ended
+        assert found(reactor, accounts, "alice") is not None
+
+
 def together(reactor: ThreadReactor, accounts: SQLAccounts, times: int) -> list[Any]:
     from twisted.internet.defer import ensureDeferred, gatherResults
 

@@ -11,8 +11,11 @@ from pymysql.constants import ER  # type: ignore[import-untyped]
 from ..api import ConfigError
 from .sqlurl import Where
 
-SOCKETS: Final = ("/run/mysqld/mysqld.sock", "/var/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
-"""Where the server's socket is by custom: to MySQL's own clients, and so to OpenSER, "localhost" means it."""
+SOCKETS: Final = ("/run/mysqld/mysqld.sock", "/var/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock")
+"""Where the server's socket is by custom: to MySQL's own clients, and so to OpenSER, "localhost" means it.
+
+None in /tmp, where anybody could put one.
+"""
 TLS_IS_KEPT: Final = (1, 2)
 """The first version that insists on TLS when it was asked for."""
 # A letter that the column's character set lacks.
