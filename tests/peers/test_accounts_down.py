@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helpers import digest_answer
-from tests.peers.databases import MAKERS, MariaDB, PostgreSQL, kamailio_table
+from tests.peers.databases import KINDS, MariaDB, PostgreSQL, kamailio_table, start_database
 from tests.peers.program import wait_until
 from tests.peers.scene import Scene
 from tests.peers.server import start_twsip
@@ -32,10 +32,10 @@ application = site.application()
 '''
 
 
-@pytest.fixture(params=list(MAKERS))
+@pytest.fixture(params=list(KINDS))
 def database(request: pytest.FixtureRequest) -> Iterator[PostgreSQL | MariaDB]:
     """A server with Kamailio's table, alice in it, and a user with a password who may read it."""
-    made = MAKERS[request.param]()
+    made = start_database(request.param)
     try:
         kamailio_table(made)
         create = "CREATE ROLE careful LOGIN PASSWORD" if made.kind == "postgresql" else "CREATE USER careful IDENTIFIED BY"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers import FakeHouse, ThreadReactor, digest_answer
 from tests.peers.certificates import Authority
-from tests.peers.databases import MAKERS, MariaDB, PostgreSQL, kamailio_table
+from tests.peers.databases import KINDS, MariaDB, PostgreSQL, kamailio_table, start_database
 from tests.peers.program import wait_until
 from twsip.api import BackendDown, ConfigError, ICaller, UnknownSubscriber, WrongResponse
 from twsip.api.events import BackendFailed, BackendRecovered
@@ -30,10 +30,10 @@ def h(text: str, kind: str = "md5") -> str:
     return hashlib.new(kind, text.encode()).hexdigest()
 
 
-@pytest.fixture(scope="module", params=list(MAKERS))
+@pytest.fixture(scope="module", params=list(KINDS))
 def database(request: pytest.FixtureRequest) -> Iterator[Server]:
     """One running server for the whole file, with Kamailio's `subscriber` and alice in it."""
-    made = MAKERS[request.param]()
+    made = start_database(request.param)
     try:
         kamailio_table(made)
         plain, full = h("alice:example.org:wonder"), h("alice@example.org:example.org:wonder")
