@@ -16,7 +16,10 @@ from backend import COMPILERS, NEEDED
 HERE = Path(__file__).parent
 # Whoever only asks about the package, or packs its sources, has no compilers yet and need not wait for them.
 COMPILE = os.environ.get("TWSIP_COMPILE") == "1" and not {"egg_info", "dist_info", "sdist"} & set(sys.argv)
-TEST = ["coverage>=7.4", "hypothesis>=6.100", "pip", "pytest>=8", "setuptools>=77"]
+# The drivers of SQLAccounts; SQLite comes with Python.
+POSTGRESQL = ["psycopg[binary]>=3.2"]
+MYSQL = ["PyMySQL>=1.2"]
+TEST = ["coverage>=7.4", "hypothesis>=6.100", "pip", "pytest>=8", "setuptools>=77", *POSTGRESQL, *MYSQL]
 STYLE = ["mypy>=1.13", "mypy-zope>=1.0.9", "ruff>=0.8"]
 
 # By mypyc, from the source in its place.
@@ -77,7 +80,13 @@ setup(
     package_data={"twsip": ["py.typed", "transport/*.pyi"]},
     ext_modules=extensions(),
     install_requires=NEEDED,
-    extras_require={"test": TEST, "dev": [*TEST, *STYLE, "tox>=4"], "compile": COMPILERS},
+    extras_require={
+        "postgresql": POSTGRESQL,
+        "mysql": MYSQL,
+        "test": TEST,
+        "dev": [*TEST, *STYLE, "tox>=4"],
+        "compile": COMPILERS,
+    },
     entry_points={"console_scripts": ["twsipctl = twsip.ops.ctl:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

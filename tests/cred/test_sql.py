@@ -1,18 +1,20 @@
 """Accounts from a real SQLite file, through twisted.cred's door."""
 
 import hashlib
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.defer import CancelledError, ensureDeferred
 from zope.interface.verify import verifyObject
 
 from tests.helpers import FakeHouse, ThreadReactor, digest_answer
 from twsip.api import Account, BackendDown, Caller, ConfigError, IAccounts, ICaller, UnknownSubscriber, WrongResponse
 from twsip.cred import SIPDigest, SQLAccounts, portal_for
-from twsip.cred.sql import MOST_WAITING
+from twsip.cred.sqlpool import MOST_WAITING
 from twsip.sip.digest import MD5
 from twsip.sip.fields.auth import DigestCredentials, parse_credentials
 
@@ -78,7 +80,7 @@ def test_ha1_is_found_by_name_and_domain(path: Path, reactor: ThreadReactor) -> 
     "name", ["bob", "ALICE", "", "alice'--", "' OR 1=1 --", "alice\0", "nobody", "\u00e9", "alice@example.com", "@", "@example.org"]
 )
 def test_who_is_not_there(path: Path, reactor: ThreadReactor, name: str) -> None:
-    for options in ({}, {"calculate_ha1": 1}, {"use_domain": 0, "username_column": "username"}):
+    for options in ({}, {"calculate_ha1": 1}, {"use_domain": 0, "user_column": "username"}):
         assert reactor.until(opened(path, reactor, **options).find("example.org", name)) is None
 
 
@@ -123,9 +125,14 @@ def test_clear_text_and_stronger_hashes(path: Path, reactor: ThreadReactor) -> N
     ("given", "options", "says"),
     [
         ("", {}, "needs the path"),
-        ("mysql://u:secret@host/db", {}, "not supported yet"),
+        ("oracle://u:secret@host/db", {}, "names no database"),
+        ("mysql://u:secret@host", {}, "no name of a database"),
+        ("x.db", {"connections": 0}, "connections=0"),
+        ("x.db", {"timeout": 0}, "timeout=0"),
+        ("x.db", {"table": "a.b.c"}, "table="),
+        ("x.db", {"load_credentials": "$avp(i:x)=rpid"}, "load_credentials="),
         ("x.db", {"table": "subscriber; DROP TABLE x"}, "table="),
-        ("x.db", {"username_column": "a b"}, "username_column="),
+        ("x.db", {"user_column": "a b"}, "user_column="),
         ("x.db", {"password_column": "ha1--"}, "password_column="),
         ("x.db", {"domain_column": ""}, "domain_column="),
         ("x.db", {"hash_column_sha256": "1a"}, "hash_column_sha256="),
@@ -177,7 +184,8 @@ def test_unopened_and_overfull_are_down(path: Path, reactor: ThreadReactor) -> N
     with pytest.raises(BackendDown, match="not opened"):
         reactor.until(accounts.find("example.org", "alice"))
     accounts = opened(path, reactor)
-    accounts._waiting = MOST_WAITING
+    assert accounts._pool is not None
+    accounts._pool.waiting = MOST_WAITING
     with pytest.raises(BackendDown, match="queries wait"):
         reactor.until(accounts.find("example.org", "alice"))
 
@@ -201,3 +209,108 @@ def test_through_the_door(path: Path, reactor: ThreadReactor) -> None:
         reactor.until(portal.login(credentials("alice", "wonders"), None, ICaller))
     with pytest.raises(UnknownSubscriber):
         reactor.until(portal.login(credentials("bob", "wonder"), None, ICaller))
+
+
+@pytest.mark.parametrize(("calculate_ha1", "with_domain", "use_domain"), list(itertools.product((0, 1), (False, True), (0, 1))))
+def test_the_matrix_of_auth_db(
+    path: Path, reactor: ThreadReactor, calculate_ha1: int, with_domain: bool, use_domain: int
+) -> None:
+    """Which column is read, which row, and that the secret verifies: calculate_ha1 by user@domain by use_domain."""
+    connection = sqlite3.connect(path)
+    # A user of that name who stands alone, so that a look-up without the domain can only mean this row.
+    row = ("carol", "other.example", "cage", h("carol:example.org:cage"), h("carol@example.org:example.org:cage"))
+    connection.execute("INSERT INTO subscriber (username, domain, password, ha1, ha1b) VALUES (?, ?, ?, ?, ?)", row)
+    connection.execute("UPDATE subscriber SET ha1 = 'x' || ha1 WHERE ? OR ?", (with_domain, calculate_ha1))
+    connection.execute("UPDATE subscriber SET ha1b = 'x' || ha1b WHERE ? OR ?", (not with_domain, calculate_ha1))
+    connection.execute("UPDATE subscriber SET password = 'x' || password WHERE NOT ?", (calculate_ha1,))
+    connection.commit()
+    connection.close()
+    accounts = opened(path, reactor, calculate_ha1=calculate_ha1, use_domain=use_domain)
+    portal = portal_for({"example.org": accounts})
+    user, password = ("alice", "wonder") if use_domain else ("carol", "cage")
+    name = f"{user}@example.org" if with_domain else user
+    found = reactor.until(accounts.find("example.org", name))
+    if calculate_ha1:
+        assert (found.ha1, found.password) == ({}, password)
+    else:
+        assert (found.ha1, found.password) == ({"MD5": h(f"{name}:example.org:{password}")}, None)
+    _, caller, _ = reactor.until(portal.login(credentials(name, password), None, ICaller))
+    assert caller.aors == {f"sip:{user}@example.org"}
+    # The other way of asking by domain finds somebody else or nobody.
+    other = opened(path, reactor, calculate_ha1=calculate_ha1, use_domain=not use_domain)
+    if user == "carol":
+        assert reactor.until(other.find("example.org", name)) is None
+
+
+def test_user_at_domain_is_of_its_own_realm(path: Path, reactor: ThreadReactor) -> None:
+    for use_domain in (0, 1):
+        accounts = opened(path, reactor, use_domain=use_domain)
+        assert reactor.until(accounts.find("example.org", "alice@example.com")) is None
+        assert reactor.until(accounts.find("example.org", "alice@EXAMPLE.org")) is not None
+
+
+def test_the_decks_load_credentials(path: Path, reactor: ThreadReactor) -> None:
+    connection = sqlite3.connect(path)
+    for column in ("rpid TEXT", "email_address TEXT", "age INTEGER", "weight REAL", "photo BLOB"):
+        connection.execute(f"ALTER TABLE subscriber ADD COLUMN {column}")
+    connection.execute("UPDATE subscriber SET rpid = '+4930123', email_address = 'a@example.org', age = 7, weight = 1.5, photo = x'00'")
+    connection.commit()
+    accounts = SQLAccounts(str(path), load_credentials="$avp(i:12)=rpid; $avp(i:14)=email_address")
+    asked: list[str] = []
+    connect = accounts._driver.connect
+
+    def traced() -> Any:
+        made = connect()
+        made.set_trace_callback(asked.append)
+        return made
+
+    accounts._driver.connect = traced  # type: ignore[method-assign]
+    accounts.attach(FakeHouse(reactor=reactor))
+    portal = portal_for({"example.org": accounts})
+    with pytest.raises(WrongResponse) as wrong:
+        reactor.until(portal.login(credentials("alice", "wonders"), None, ICaller))
+    assert "4930123" not in str(wrong.value)
+    asked.clear()
+    _, caller, _ = reactor.until(portal.login(credentials("alice", "wonder"), None, ICaller))
+    assert caller.attributes == {"i:12": "+4930123", "i:14": "a@example.org"}
+    assert len(asked) == 1 and asked[0].startswith("SELECT")
+    # Whole numbers are told as text; what is neither, or NULL or empty, is not there.
+    connection.execute("UPDATE subscriber SET email_address = '', rpid = NULL")
+    connection.commit()
+    text = "$avp(s:mail)=email_address;rpid;$avp(old)=age;weight;photo;"
+    for options in ({}, {"calculate_ha1": 1}):
+        found = reactor.until(opened(path, reactor, load_credentials=text, **options).find("example.org", "alice"))
+        assert found.attributes == {"old": "7"}
+    found = reactor.until(opened(path, reactor, load_credentials="age").find("example.org", "alice@example.org"))
+    assert found.attributes == {"age": "7"}
+    connection.execute("UPDATE subscriber SET rpid = 'x' || char(13, 10) || 'Evil: yes', email_address = ?", ("x" * 1025,))
+    connection.commit()
+    connection.close()
+    found = reactor.until(opened(path, reactor, load_credentials="rpid;email_address").find("example.org", "alice"))
+    assert found.attributes == {}
+    with pytest.raises(ConfigError, match=r"no such column: shoe \(load_credentials=\)"):
+        opened(path, reactor, load_credentials="shoe")
+
+
+def test_hashes_are_no_passwords(path: Path, reactor: ThreadReactor) -> None:
+    """The deck's slide has calculate_ha1=1 beside password_column="ha1"."""
+    with pytest.raises(ConfigError, match="holds hashes"):
+        opened(path, reactor, calculate_ha1=1, password_column="ha1")
+    opened(path, reactor, calculate_ha1=1, password_column="password")
+
+
+def test_a_query_that_nobody_waits_for_is_not_asked(path: Path, reactor: ThreadReactor) -> None:
+    accounts = opened(path, reactor)
+    assert accounts._pool is not None
+    waiting = ensureDeferred(accounts.find("example.org", "alice"))
+    waiting.addErrback(lambda failure: failure.trap(CancelledError))
+    waiting.cancel()
+    assert accounts._pool.waiting == 1
+    while accounts._pool.waiting:
+        reactor._calls.get(timeout=10)()
+
+
+def test_a_table_may_have_a_schema(path: Path, reactor: ThreadReactor) -> None:
+    accounts = opened(path, reactor, table="main.subscriber")
+    assert reactor.until(accounts.find("example.org", "alice")) is not None
+    assert reactor.until(accounts.find("example.org", "a\udcff")) is None

@@ -1,55 +1,48 @@
-"""Accounts in a subscriber table with OpenSER's column names, asked through `twisted.enterprise.adbapi` (SQLite for now)."""
+"""Accounts in a subscriber table as OpenSER, Kamailio and OpenSIPS have it: SQLite, PostgreSQL, MariaDB and MySQL."""
 
 import os
-import sqlite3
-from contextlib import suppress
 from typing import Any, Final, final
-from urllib.parse import quote
 
-from twisted.enterprise.adbapi import ConnectionPool
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from ..api import Account, BackendDown, ConfigError, IAccounts
+from ..api.events import BackendFailed, BackendRecovered
 from ..api.house import House
-from .seal import Seal, opened
+from .seal import Seal
+from .sqldriver import Driver, driver_for, told
+from .sqlpool import Pool
+from .sqlquery import CLEAR, HA1B, Question, can_be_asked, credentials_to_load, identifier, table_name
+from .sqltable import Table
+from .sqlurl import SQLITE, password_in, where
 
-MOST_WAITING: Final = 256
-"""So many queries may wait for the one thread; the next one is answered as if the database were down."""
-HA1B: Final = "ha1b"
-_SCHEMES: Final = ("sqlite://", "file:")
-
-
-def _identifier(option: str, name: str) -> str:
-    # Names of tables and columns cannot be parameters of a query, so they are held to what needs no quoting.
-    if not name or len(name) > 64 or not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit():
-        raise ConfigError(f"{option}={name!r} is no name of a table or column; use letters, digits and underscores")
-    return name
+MOST_CONNECTIONS: Final = 64
 
 
 @final
 @implementer(IAccounts)
 class SQLAccounts:
-    """The accounts of a `subscriber` table.
+    """The accounts of a `subscriber` table, in an SQLite file or behind a URL (`postgres://`, `mysql://`, `sqlite://`).
 
     `password_column` ("ha1") holds HA1 in hex, `password_column_2` ("ha1b" if the table has it, "" for none) the HA1 of users
     who write user@domain as their digest username; with `calculate_ha1=1` the first ("password" then) holds the clear
     text and every algorithm can be answered.  `hash_column_sha256` and
     `hash_column_sha512t256` name columns with stronger HA1s ("" for none).  `use_domain` looks up username and domain
-    (the realm), otherwise the username alone.  The file is opened when the site starts, must exist, and is never written.
+    (the realm), otherwise the username alone.  `load_credentials` names columns that become the Caller's attributes.
 
     `seal` names the key file of sealed values (twsip.cred.seal, docs/sealing.md), which are opened after they were read; a value
     that is not sealed then is a failure unless `accept_unsealed`.
 
-    One thread asks the database; `busy` seconds is how long it waits for a writer, and at most 256 queries wait for it.
+    A file must exist when the site starts; a server that is down then is told and tried again.  Nothing is ever written.
+    `connections` threads ask (a file: one), at most 256 queries wait for them.  A server has `timeout` seconds for each step,
+    a file's writer is waited for `busy` seconds.
     """
 
     def __init__(
         self,
-        path: str,
+        url: str,
         *,
         table: str = "subscriber",
-        username_column: str = "username",
+        user_column: str = "username",
         domain_column: str = "domain",
         password_column: str = "",
         password_column_2: str | None = None,
@@ -57,66 +50,107 @@ class SQLAccounts:
         hash_column_sha256: str = "",
         hash_column_sha512t256: str = "",
         use_domain: int | bool = 1,
+        load_credentials: str = "",
+        password_file: str = "",
+        connections: int = 5,
+        timeout: float = 2.0,
         busy: float = 1.0,
         seal: str = "",
         accept_unsealed: bool = False,
     ) -> None:
-        self._path = _path(path)
-        self.name = f"sql:{self._path}"
-        self._clear = bool(calculate_ha1)
+        self._where = where(url)
+        self.name = f"sql:{self._where}"
+        for option, value, least, most in (
+            ("connections", connections, 1, MOST_CONNECTIONS),
+            ("timeout", timeout, 0.1, 60),
+            ("busy", busy, 0, 60),
+        ):
+            if not least <= value <= most:
+                raise ConfigError(f"{option}={value} does not fit SQLAccounts; give {least} to {most}")
+        self._password_file = password_file
+        self._connections = 1 if self._where.kind == SQLITE else connections
+        clear = bool(calculate_ha1)
         self._use_domain = bool(use_domain)
-        self._busy = busy
-        self._table = _identifier("table", table)
-        self._username = _identifier("username_column", username_column)
-        self._domain = _identifier("domain_column", domain_column)
-        first = _identifier("password_column", password_column or ("password" if self._clear else "ha1"))
-        self._plain_columns = [("" if self._clear else "MD5", first)]
-        if not self._clear:
-            if hash_column_sha256:
-                self._plain_columns.append(("SHA-256", _identifier("hash_column_sha256", hash_column_sha256)))
-            if hash_column_sha512t256:
-                self._plain_columns.append(("SHA-512-256", _identifier("hash_column_sha512t256", hash_column_sha512t256)))
-        self._domain_columns = self._plain_columns
-        self._may_lack_second = False
-        if not self._clear:
-            # OpenSIPS's table has no ha1b: not missed unless it was asked for by name.
-            self._may_lack_second = password_column_2 is None
-            second = HA1B if password_column_2 is None else password_column_2
-            self._domain_columns = [("MD5", _identifier("password_column_2", second))] if second else []
-        self.algorithms: tuple[str, ...] = (
-            ("MD5", "SHA-256", "SHA-512-256") if self._clear else tuple(kind for kind, _ in self._plain_columns)
-        )
+        # Any option may be wrong whether or not it is used, so all are looked at.
+        user = identifier("user_column", user_column)
+        domain = identifier("domain_column", domain_column) if self._use_domain or domain_column else ""
+        first = identifier("password_column", password_column or ("password" if clear else "ha1"))
+        strong = [
+            (kind, option, identifier(option, column))
+            for kind, option, column in (
+                ("SHA-256", "hash_column_sha256", hash_column_sha256),
+                ("SHA-512-256", "hash_column_sha512t256", hash_column_sha512t256),
+            )
+            if column and not clear
+        ]
+        second = HA1B if password_column_2 is None else password_column_2
+        if second:
+            identifier("password_column_2", second)
+        attributes = credentials_to_load(load_credentials)
+        plain = [(CLEAR if clear else "MD5", first), *((kind, column) for kind, _, column in strong)]
+        with_domain = plain if clear else [("MD5", second)] if second else []
+        self.algorithms: tuple[str, ...] = ("MD5", "SHA-256", "SHA-512-256") if clear else tuple(kind for kind, _ in plain)
+        self._driver: Driver = driver_for(self._where, timeout, busy)
+        # A table that is wrong is found out late when the server was down at the start.
+        self._broken: tuple[type[Exception], ...] = (ConfigError, *self._driver.errors)
+        name, mark = table_name("table", table), self._driver.mark
+        asked = domain if self._use_domain else ""
+        named = [("user_column", user), ("domain_column", asked), ("password_column", first)]
+        named += [(option, column) for _, option, column in strong]
+        named += [("password_column_2", second)] if with_domain and not clear else []
+        named += [("load_credentials", column) for _, column in attributes]
         if accept_unsealed and not seal:
             raise ConfigError("accept_unsealed=True says nothing without seal=; name the key file, or leave it out")
-        read = tuple(column for _, column in (*self._plain_columns, *self._domain_columns))
-        self.seal = Seal(seal, accept_unsealed, read) if seal else None
-        self._pool: ConnectionPool | None = None
-        self._waiting = 0
+        if seal and not domain:
+            raise ConfigError("seal= needs domain_column=: a sealed value is bound to its username and domain")
+        self.seal = Seal(seal, accept_unsealed, tuple(column for _, column in (*plain, *with_domain))) if seal else None
+        self._names = (name.lower(), user.lower(), domain.lower())
+        bound = domain if seal else ""
+        named += [("domain_column", bound)]
+        self._table = Table(
+            name,
+            [(option, column) for option, column in named if column],
+            Question(name, user, asked, plain, attributes, mark, bound),
+            Question(name, user, asked, with_domain, attributes, mark, bound),
+            password_column_2 is None,
+        )
+        self._pool: Pool | None = None
+        self._house: Any = None
+        self._is_told_down = False
 
     def __repr__(self) -> str:
-        return f"SQLAccounts({self._path!r})"
+        return f"SQLAccounts({str(self._where)!r})"
 
     def attach(self, house: House) -> None:
-        """Look at the table and open the pool.  Raises ConfigError when file, table or columns are not there."""
+        """Look at the table and open the pool.
+
+        Raises ConfigError when a file, a table or a column is not there.  A server that does not let us in is BackendFailed.
+        """
         if self._pool is not None:
             return
+        self._house = house
         if self.seal is not None:
             self.seal.load()
-        self._look()
-        self._pool = ConnectionPool(
-            "sqlite3",
-            self._uri(),
-            uri=True,
-            timeout=self._busy,
-            check_same_thread=False,
-            isolation_level=None,
-            cp_min=1,
-            cp_max=1,
-            cp_noisy=False,
-            cp_openfun=_opened,
-            cp_reactor=house.reactor,
-            cp_name="twsip-accounts",
-        )
+        if self._where.kind == SQLITE:
+            if not os.path.exists(self._where.path):
+                path = self._where.path
+                raise ConfigError(f"the subscriber database {path} does not exist; make it with: sqlite3 {path} < etc/subscriber.sql")
+        elif self._password_file:
+            self._where.password = password_in(self._password_file)
+        try:
+            connection = self._driver.connect()
+            try:
+                self._opened(connection)
+            finally:
+                connection.close()
+        except self._driver.errors as error:
+            if self._where.kind == SQLITE:
+                raise ConfigError(
+                    f"the subscriber database {self._where} cannot be used: {told(error, self._where)}; mend the file or its owner"
+                ) from error
+            self._is_told_down = True
+            house.tell(BackendFailed(self.name, told(error, self._where)))
+        self._pool = Pool(self._driver, self._connections, self._opened, house.reactor)
 
     def close(self) -> None:
         """Close the pool; the reactor does it by itself at shutdown."""
@@ -126,105 +160,40 @@ class SQLAccounts:
 
     def reads(self, path: str) -> bool:
         """Whether the accounts are those of the table `subscriber` in this file, which `twsipctl` changes."""
-        names = (self._table.lower(), self._username.lower(), self._domain.lower())
-        return names == ("subscriber", "username", "domain") and os.path.realpath(path) == os.path.realpath(self._path)
+        if self._where.kind != SQLITE or self._names != ("subscriber", "username", "domain"):
+            return False
+        return os.path.realpath(path) == os.path.realpath(self._where.path)
 
     async def find(self, realm: str, auth_id: str) -> Account | None:
-        """The account, or None; raises BackendDown when the database does not answer."""
+        """The account, or None; raises BackendDown when the database does not answer.  Cancelling it gives the query up."""
         username, at, domain = auth_id.partition("@")
-        columns = self._domain_columns if at else self._plain_columns
-        # user@domain proves that user of that domain only, so it must be the realm's.
-        known = bool(columns) and (not at or domain.lower() == realm.lower())
+        is_somebody = can_be_asked(username)
+        # Asked even when the answer is known to be no, so that the time tells nothing.
+        asked_for = username if is_somebody else ""
         if self._pool is None:
             raise BackendDown(f"{self.name} was not opened")
-        if self._waiting >= MOST_WAITING:
-            raise BackendDown(f"{self.name} is too slow: {MOST_WAITING} queries wait")
-        self._waiting += 1
-        # Whoever gives up waiting does not free the thread, so the count goes down when the query itself has ended.
-        answer: Deferred[Any] = Deferred()
-        # Asked even when the answer is known to be no, so that the time tells nothing.
-        query = self._pool.runQuery(*self._query(columns or self._plain_columns, realm, username))
-        query.addBoth(self._answered).chainDeferred(answer)
         try:
-            rows = await answer
-        except (sqlite3.Error, UnicodeError) as error:
-            raise BackendDown(f"{self.name} failed: {error}") from error
-        account = self._account(rows[0], columns or self._plain_columns, realm, username)
-        # A collation that folds case must not make one subscriber of two; nobody's row has no name.
-        return account if known and rows[0][0] == username else None
-
-    def _answered(self, result: Any) -> Any:
-        self._waiting -= 1
-        return result
-
-    def _account(self, row: Any, columns: list[tuple[str, str]], realm: str, username: str) -> Account | None:
-        values = [self._open(text, row, column) for (_, column), text in zip(columns, row[1:], strict=False)]
-        if self._clear:
-            password = values[0]
-            return Account(username, realm, {}, password) if isinstance(password, str) and password else None
-        ha1 = {kind: text.lower() for (kind, _), text in zip(columns, values, strict=True) if isinstance(text, str) and text}
-        return Account(username, realm, ha1) if ha1 else None
-
-    def _open(self, text: Any, row: Any, column: str) -> Any:
-        # A sealed value belongs to the names that the row itself has; the last one is its domain, if there is a seal.
-        return opened(self.seal, text, row[0], row[-1], column, self._clear)
-
-    def _query(self, columns: list[tuple[str, str]], realm: str, username: str) -> tuple[str, tuple[str, ...]]:
-        read = [column for _, column in columns] + ([self._domain] if self.seal is not None else [])
-        names = ", ".join(read)
-        # The names were checked to be plain identifiers; what came from the wire are parameters.
-        text = f"SELECT {self._username}, {names} FROM {self._table} WHERE {self._username} = ?"  # noqa: S608
-        # Who is not there gets nobody's row, so that both answers are fetched and read in the same time.
-        nobody = " UNION ALL SELECT NULL" + ", 'x'" * len(read) + " LIMIT 1"
-        if self._use_domain:
-            return text + f" AND {self._domain} = ?" + nobody, (username, realm)
-        return text + nobody, (username,)
-
-    def _uri(self) -> str:
-        # rw and not ro: a reader of a WAL database writes its -shm file.  query_only forbids the rest.
-        return "file:" + quote(os.path.abspath(self._path)) + "?mode=rw"
-
-    def _look(self) -> None:
-        if not os.path.exists(self._path):
-            raise ConfigError(
-                f"the subscriber database {self._path} does not exist; make it with: sqlite3 {self._path} < etc/subscriber.sql"
+            question, rows = await self._pool.look_up(
+                self._table.domain_question if at else self._table.plain_question,
+                (asked_for, realm) if self._use_domain else (asked_for,),
             )
-        try:
-            connection = sqlite3.connect(self._uri(), uri=True, timeout=self._busy, isolation_level=None)
-            try:
-                _opened(connection)
-                connection.execute(*self._query(self._plain_columns, "", ""))
-                if self._domain_columns:
-                    try:
-                        connection.execute(*self._query(self._domain_columns, "", ""))
-                    except sqlite3.OperationalError:
-                        if not self._may_lack_second:
-                            raise
-                        self._domain_columns = []
-            finally:
-                connection.close()
-        except sqlite3.Error as error:
-            raise ConfigError(
-                f"the subscriber database {self._path} cannot be used: {error}; "
-                f"mend the file's owner, or name table= and the column options as they are there"
-            ) from error
+        except BackendDown as error:
+            raise BackendDown(f"{self.name} is too slow: {error}") from None
+        except self._broken as error:
+            raise BackendDown(f"{self.name} failed: {told(error, self._where)}") from error
+        if self._is_told_down:
+            self._is_told_down = False
+            self._house.tell(BackendRecovered(self.name))
+        if not rows:
+            return None
+        # Nobody's row is read like any other, so that it takes as long.
+        account: Account | None = question.read(rows[0], realm, username, self.seal)
+        # A collation that folds case or accents must not make one subscriber of two, and user@domain proves that user of
+        # that domain only, so it must be the realm's.
+        fits = is_somebody and rows[0][0] == username and (not at or (self._table.has_second and domain.lower() == realm.lower()))
+        return account if fits else None
 
-
-def _opened(connection: Any) -> None:
-    # Readers then never wait for a writer.  Not ours to insist on: the file may belong to somebody else's server.
-    with suppress(sqlite3.OperationalError):
-        connection.execute("PRAGMA journal_mode=WAL").fetchall()
-    connection.execute("PRAGMA query_only=ON").fetchall()
-
-
-def _path(path: str) -> str:
-    if not isinstance(path, str) or not path:
-        raise ConfigError(f"SQLAccounts({path!r}) needs the path of an SQLite file")
-    for scheme in _SCHEMES:
-        if path.startswith(scheme):
-            bare = path[len(scheme) :].partition("?")[0]
-            # Absolute paths are written with three slashes or four.
-            return "/" + bare.lstrip("/") if bare.startswith("/") else bare
-    if "://" in path:
-        raise ConfigError(f"SQLAccounts({path.partition('://')[0]}://...) is not supported yet; give the path of an SQLite file")
-    return path
+    def _opened(self, connection: Any) -> None:
+        # Called for each new connection until one of them could be looked at: the server may be down at the start.
+        if not self._table.is_known:
+            self._table.look(connection, self._driver, self._where)
