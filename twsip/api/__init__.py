@@ -1,6 +1,7 @@
 """What third parties import: verdicts, context, facts, events, interfaces.  Semantic versioning holds here."""
 
 from ..sip.message import Request, Response
+from ..sip.proxy.edits import Edits
 from ..sip.uri import Uri
 from .accounts import Account, Binding
 from .answer import Answer, Relay
@@ -45,6 +46,7 @@ __all__ = [
     "Destination",
     "Domains",
     "Drop",
+    "Edits",
     "Event",
     "Facts",
     "Flow",

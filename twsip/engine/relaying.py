@@ -106,6 +106,8 @@ class Relaying(ResponseContext):
         branch = engine.new_branch(self.loop_mark)
         via = flow.sent_by.via + branch
         records = engine.record_routes(context, flow) if self.record_route else []
+        if context.edits is not None:
+            records = records + context.edits.lines_for(flow.host)
         data = printed(forwarding, target.uri, target.route, via, records, self.share)
         return data, branch + b" " + forwarding.method
 
