@@ -1,12 +1,13 @@
 """Which addresses-of-record an auth id may speak for, and which ones a request speaks for (RFC 3261 section 22, RFC 3325)."""
 
+from collections.abc import Callable
 from typing import Final, final
 
 from ..sip import names
 from ..sip.message import Request
 from ..sip.uri import Uri
 
-_IDENTITIES: Final = (names.P_ASSERTED_IDENTITY, names.P_PREFERRED_IDENTITY, names.REMOTE_PARTY_ID)
+IDENTITIES: Final = (names.P_ASSERTED_IDENTITY, names.P_PREFERRED_IDENTITY, names.REMOTE_PARTY_ID)
 NONE: Final[frozenset[str]] = frozenset()
 
 
@@ -50,7 +51,7 @@ def claimed(request: Request) -> list[Claim] | None:
     claims = [Claim("From", request.from_.uri)]
     if request.method == "REGISTER":
         claims.append(Claim("To", request.to.uri))
-    for header in _IDENTITIES:
+    for header in IDENTITIES:
         if request.has(header):
             addresses = request.addresses(header)
             if addresses is None:
@@ -64,3 +65,14 @@ def is_anonymous(uri: Uri) -> bool:
     """Whether a From hides who is calling (RFC 3323 section 4.1.1.3): the user `anonymous`, or a host that cannot exist."""
     host = uri.host
     return uri.user.lower() == "anonymous" or host == "invalid" or host.endswith(".invalid")
+
+
+def hides(uri: Uri, is_ours: Callable[[str], bool]) -> bool:
+    """Whether a From names nobody at all, so that whoever proved who they are may use it.
+
+    The user `anonymous` at a host that cannot exist, or at one of ours; at anybody else's it would speak for them.
+    """
+    if not uri.is_sip or uri.user.lower() != "anonymous":
+        return False
+    host = uri.host
+    return host == "invalid" or host.endswith(".invalid") or is_ours(host)
