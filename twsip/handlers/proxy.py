@@ -20,12 +20,17 @@ class Proxy:
 
     It decides nothing about who may; that is the checks' business (`NoOpenRelay`).  A local user without bindings and
     one that does not exist get the same 480, so that nobody can list users by calling them.
+
+    `block401407` keeps every challenge of whoever is called from the caller (docs/handlers/proxy.md).
     """
 
     name = "proxy"
 
-    def __init__(self, *, record_route: bool = True, bindings: IBindings | None = None) -> None:
+    def __init__(
+        self, *, record_route: bool = True, bindings: IBindings | None = None, block401407: bool | int = False
+    ) -> None:
         self.record_route = record_route
+        self.block401407 = bool(block401407)
         self._bindings = bindings
 
     def attach(self, house: House) -> None:
@@ -44,7 +49,7 @@ class Proxy:
         if not context.target_local:
             if uri.headers:
                 return Reply(400, "Headers in Request-URI")
-            return Relay((Target(uri),), Proxy, self.record_route)
+            return Relay((Target(uri),), Proxy, self.record_route, self.block401407)
         if not uri.user or self._bindings is None:
             return None
         targets: list[Target] = []
@@ -57,7 +62,7 @@ class Proxy:
             targets = [target for target in targets if target.uri.secure or target.flow_id.startswith("TLS")]
         if not targets:
             return Reply(480)
-        return Relay(targets, Proxy, self.record_route)
+        return Relay(targets, Proxy, self.record_route, self.block401407)
 
 
 def _target(binding: Binding) -> Target | None:
