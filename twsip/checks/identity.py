@@ -16,15 +16,13 @@ from ..api import (
     Reply,
     RequestContext,
     TrustedPeer,
-    Uri,
     Verdict,
-    local_aor,
 )
 from ..api.events import BackendFailed, BackendRecovered
 from ..api.house import House
-from ..guard.identity import claimed, hides
+from ..guard.identity import asks_privacy, claimed, hides
 from .aors import Known, KnownCallers
-from .asserted import strip
+from .asserted import own_aor, strip
 
 _FROM: Final = "From"
 _TO: Final = "To"
@@ -102,7 +100,8 @@ class OwnIdentity:
         facts = context.facts
         request = context.request
         if Caller not in facts:
-            if request.layout.asserts and TrustedPeer not in facts:
+            # A trusted peer's word goes on, but not about somebody who does not want it to: who else is trusted is not known here.
+            if request.layout.asserts and (TrustedPeer not in facts or asks_privacy(request)):
                 strip(context)
             return PASS
         # Not by get(), which is a call.
@@ -142,19 +141,11 @@ class OwnIdentity:
             header = claim.header
             if (header == _FROM and any_from) or (header == _TO and not self._check_to):
                 continue
-            if not self._is_own(context, caller, claim.uri):
+            if not own_aor(context, caller, claim.uri):
                 return Reply(403, "Not your identity", why=f"{caller.auth_id} in {header} as {claim.uri.aor}")
-        if request.layout.asserts and TrustedPeer not in context.facts:
+        if request.layout.asserts:
             strip(context)
         return PASS
-
-    def _is_own(self, context: RequestContext, caller: Caller, uri: Uri) -> bool:
-        if caller.may_be(uri.aor):
-            return True
-        # A phone that knows us by address only: our bare addresses stand for the site's own domain.
-        if not uri.is_sip or not uri.user or not context.site.is_local(uri.host):
-            return False
-        return caller.may_be(local_aor(uri, context.site))
 
     async def _ask(self, context: RequestContext, caller: Caller) -> Verdict:
         waiting = maybeDeferred(self._table.users, caller.realm, caller.auth_id)

@@ -9,6 +9,11 @@ from ..sip.uri import Uri
 
 IDENTITIES: Final = (names.P_ASSERTED_IDENTITY, names.P_PREFERRED_IDENTITY, names.REMOTE_PARTY_ID)
 NONE: Final[frozenset[str]] = frozenset()
+_OPEN: Final = frozenset((b"none", b"critical"))
+_PLAIN: Final = frozenset(
+    [bytes((one,)) for one in b"-_.!~*'()&=+$,;?/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"]
+)
+"""What a user part may hold unescaped (RFC 3261 section 25.1)."""
 
 
 def aors_of(auth_id: str, realm: str) -> frozenset[str]:
@@ -59,6 +64,40 @@ def claimed(request: Request) -> list[Claim] | None:
             for address in addresses:
                 claims.append(Claim(names.full_name(header), address.uri))
     return claims
+
+
+def name_addr(aor: str) -> bytes:
+    """An address-of-record in angle brackets, its user part escaped; b"" for one without a user."""
+    user, at, host = aor.removeprefix("sip:").rpartition("@")
+    if not at or not user or not host:
+        return b""
+    raw = user.encode("utf-8", "surrogateescape")
+    escaped = b"".join(
+        [raw[at : at + 1] if raw[at : at + 1] in _PLAIN else b"%%%02X" % raw[at] for at in range(len(raw))]
+    )
+    return b"<sip:" + escaped + b"@" + host.encode() + b">"
+
+
+def privacy(request: Request) -> frozenset[bytes]:
+    """What Privacy asks for, in lower case (RFC 3323 section 4.2); of values beyond the first 16 it is only known that they are there."""
+    values = b";".join(request.values(names.PRIVACY)).lower().replace(b",", b";").split(b";", 16)
+    return frozenset([value.strip() for value in values if value.strip()])
+
+
+def asks_privacy(request: Request) -> bool:
+    """Whether an asserted identity is to stay among those who trust each other (RFC 3325 section 9.3).
+
+    Privacy with anything but `none` asks for that, whatever it is; so do an anonymous From, and Remote-Party-ID with privacy.
+    """
+    if privacy(request) - _OPEN or is_anonymous(request.from_.uri):
+        return True
+    parties = request.addresses(names.REMOTE_PARTY_ID)
+    if parties is None:
+        return True
+    for party in parties:
+        if party.params.get(b"privacy", b"off").lower() != b"off":
+            return True
+    return False
 
 
 def is_anonymous(uri: Uri) -> bool:

@@ -27,7 +27,7 @@ class Edits:
 
         Raises ValueError for what is not one line with a colon.
         """
-        if b"\r" in line or b"\n" in line or b"\0" in line or line.find(b":") < 1:
+        if b"\r" in line or b"\n" in line or line.find(b":") < 1:
             raise ValueError(f"{line!r} is no header line")
         if seen_by is None:
             self._for_all.append(line)
