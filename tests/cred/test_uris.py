@@ -16,12 +16,15 @@ from twsip.cred.uris import MOST_USERS, MOST_WAITING
 # fmt: off
 SCHEMAS = {
     "ours": (Path(__file__).parents[2] / "etc" / "subscriber.sql").read_text(),
-    # Columns and types as Kamailio and OpenSIPS make them for SQLite; the second has no did.
-    "did": "CREATE TABLE uri (id INTEGER PRIMARY KEY NOT NULL, username VARCHAR(64) DEFAULT '' NOT NULL, domain VARCHAR(64) "
-           "DEFAULT '' NOT NULL, uri_user VARCHAR(64) DEFAULT '' NOT NULL, did VARCHAR(64), "
-           "last_modified TIMESTAMP WITHOUT TIME ZONE DEFAULT '1900-01-01 00:00:01' NOT NULL)",
-    "plain": "CREATE TABLE uri (id INTEGER PRIMARY KEY, username CHAR(64) COLLATE NOCASE, domain CHAR(64) COLLATE NOCASE, "
-             "uri_user CHAR(64), last_modified CHAR(15))",
+    # The columns, types and rules of Kamailio 5.6 and of OpenSIPS 3.
+    "kamailio": "CREATE TABLE uri (id INTEGER PRIMARY KEY NOT NULL, username VARCHAR(64) DEFAULT '' NOT NULL, "
+                "domain VARCHAR(64) DEFAULT '' NOT NULL, uri_user VARCHAR(64) DEFAULT '' NOT NULL, "
+                "last_modified TIMESTAMP DEFAULT '2000-01-01 00:00:01' NOT NULL, UNIQUE (username, domain, uri_user))",
+    "opensips": "CREATE TABLE uri (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, username CHAR(64) DEFAULT '' NOT NULL, "
+                "domain CHAR(64) DEFAULT '' NOT NULL, uri_user CHAR(64) DEFAULT '' NOT NULL, "
+                "last_modified DATETIME DEFAULT '1900-01-01 00:00:01' NOT NULL, UNIQUE (username, domain, uri_user))",
+    # A collation that folds case, as MySQL's usual one does.
+    "folding":  "CREATE TABLE uri (id INTEGER PRIMARY KEY, username TEXT COLLATE NOCASE, domain TEXT COLLATE NOCASE, uri_user TEXT)",
 }
 ROWS = [
     # the deck's two rows

@@ -167,7 +167,7 @@ class OwnIdentity:
         if not self._down:
             self._down = True
             self._house.tell(BackendFailed(self._called(), error))
-        return Reply(500, "", (("Retry-After", str(self._retry_after)),), why=f"{self._called()}: {error}")
+        return Reply(500, "", (("Retry-After", str(self._retry_after)),), why=error)
 
     def _called(self) -> str:
         name = getattr(self._table, "name", "")
