@@ -109,6 +109,10 @@ def test_other_names_of_table_and_columns(path: Path, reactor: ThreadReactor) ->
         UriTable("x.db", uri_user_column="a; b")
     with pytest.raises(ConfigError, match="table="):
         UriTable("x.db", table="uri --")
+    for wrong in ("", "mysql://u:secret@host/db"):
+        with pytest.raises(ConfigError, match="needs the path") as error:
+            UriTable(wrong)
+        assert "secret" not in str(error.value)
 
 
 def test_a_missing_file_stops_the_start_and_is_not_made(tmp_path: Path, reactor: ThreadReactor) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import suppress
 from typing import Any, Final, final
 from urllib.parse import quote
 
@@ -12,8 +13,9 @@ from zope.interface import implementer
 from ..api import BackendDown, ConfigError, IIdentities
 from ..api.house import House
 from ..sip.uri import unescape
-from .sql import MOST_WAITING, _identifier, _opened, _path
 
+MOST_WAITING: Final = 256
+"""So many queries may wait for the one thread; the next one is answered as if the database were down."""
 MOST_USERS: Final = 10_000
 """So many rows may one auth id have; more is a mistake in the table, and nobody is let in by half of it."""
 
@@ -38,7 +40,9 @@ class UriTable:
         uri_user_column: str = "uri_user",
         busy: float = 1.0,
     ) -> None:
-        self._path = _path(path)
+        if not isinstance(path, str) or not path or "://" in path:
+            raise ConfigError("UriTable() needs the path of an SQLite file; write UriTable('twsip.db')")
+        self._path = path
         self.name = f"uri:{self._path}"
         self._busy = busy
         username = _identifier("username_column", username_column)
@@ -134,3 +138,19 @@ class UriTable:
                 f"the database {self._path} of UriTable cannot be used: {error}; "
                 f"mend the file's owner, or name table= and the column options as they are there"
             ) from error
+
+
+def _opened(connection: Any) -> None:
+    # Readers then never wait for a writer.  Not ours to insist on: the file may belong to somebody else's server.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode=WAL").fetchall()
+    connection.execute("PRAGMA query_only=ON").fetchall()
+
+
+def _identifier(option: str, name: str) -> str:
+    # Names of tables and columns cannot be parameters of a query, so they are held to what needs no quoting.
+    if not name or len(name) > 64 or not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit():
+        raise ConfigError(
+            f"{option}={name!r} of UriTable is no name of a table or column; use letters, digits and underscores"
+        )
+    return name
