@@ -68,7 +68,7 @@ class OwnIdentity:
             ("retry_after", retry_after, 1),
         ):
             if value < least:
-                raise ConfigError(f"{option}={value} is too little for OwnIdentity; give {least} or more")
+                raise ConfigError(f"{option}={value:g} is too little for OwnIdentity; give {least:g} or more")
         self._check_to = bool(check_to)
         self._check_from = bool(check_from)
         self._anonymous = bool(anonymous)
