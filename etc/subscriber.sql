@@ -20,7 +20,8 @@ CREATE TABLE subscriber (
 );
 INSERT INTO version (table_name, table_version) VALUES ('subscriber', 7);
 
--- Which other users a subscriber may be, one row each.
+-- Which users an auth id (username, in the realm domain) may be, one row each, itself included: read by
+-- OwnIdentity(use_uri_table=UriTable(...)), and by nothing else.
 CREATE TABLE uri (
     id INTEGER PRIMARY KEY NOT NULL,
     username VARCHAR(64) DEFAULT '' NOT NULL,

@@ -211,8 +211,11 @@ def busy_port(kind):
 
 UDP_LISTEN = 'UDP(0, "127.0.0.1"), TCP(0, "127.0.0.1")'
 MISTAKES = [
-    ("OwnIdentity()", "OwnIdentity(strict=True)", "line 10: OwnIdentity has no option 'strict'; the options of OwnIdentity are: none"),
-    ("OwnIdentity()", "OwnIdentity(1)", r"line 10: OwnIdentity takes .* given\)?; the options of OwnIdentity are: none"),
+    ("OwnIdentity()", "OwnIdentity(strict=True)", "line 10: OwnIdentity has no option 'strict'; the options of OwnIdentity are: check_to, "),
+    ("OwnIdentity()", "OwnIdentity(1)", r"line 10: OwnIdentity takes .* given\)?; the options of OwnIdentity are: check_to, "),
+    ("import SQLAccounts\n", "import SQLAccounts; Own = lambda: 0; Own(x=1)\n", "line 3: Own has no option 'x'; the options of Own are: none"),
+    ("import SQLAccounts\n", "import SQLAccounts; Own = lambda: 0; Own(1)\n", r"line 3: .* takes .* given\)?; the options of Own are: none"),
+    ("OwnIdentity()", "OwnIdentity(use_uri_table=1)", r"line 10: use_uri_table=1 of OwnIdentity names no table; write use_uri_table=UriTable"),
     ("Digest({", 'Digest(qopp="auth", accounts={', "line 10: Digest has no option 'qopp'; the options of Digest are: accounts, algorithms, "),
     ("UDP(0,", "UDP(prot=0, host=", r"line 9: UDP has no option 'prot'; the options of UDP are: port, host, advertise"),
     ("bindings=", "binding=", r"line 7: Site has no option 'binding'; the options of Site are: name, listen, "),

@@ -17,6 +17,7 @@ OF = [
     ("digest",           checks.Digest),
     ("trusted",          checks.Trusted),
     ("own-identity",     checks.OwnIdentity),
+    ("asserted-identity", checks.AssertedIdentity),
     ("in-dialog",        checks.InDialog),
     ("no-open-relay",    checks.NoOpenRelay),
     ("blacklist",        checks.Blacklist),

@@ -1,9 +1,12 @@
 """Who may speak for whom, and what a request claims."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.helpers import make_request
-from twsip.guard.identity import aors_of, claimed, is_anonymous
+from twsip.guard.identity import aors_of, claimed, is_anonymous, name_addr
+from twsip.sip.fields.address import parse_address
 from twsip.sip.uri import parse_uri
 
 
@@ -81,3 +84,23 @@ def test_anonymous(uri: bytes, hidden: bool) -> None:
     parsed = parse_uri(uri)
     assert parsed is not None
     assert is_anonymous(parsed) is hidden
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_a_name_addr_means_the_aor_it_was_made_of(user: str) -> None:
+    aor = f"sip:{user}@example.org"
+    address = parse_address(name_addr(aor))
+    assert address is not None
+    assert (address.aor, address.display, address.params) == (aor, b"", {})
+
+
+@pytest.mark.parametrize("aor", ["", "sip:", "sip:example.org", "sip:@example.org", "sip:bob@"])
+def test_who_has_no_user_has_no_name_addr(aor: str) -> None:
+    assert name_addr(aor) == b""
+
+
+@given(st.text(alphabet="ab%4125@ '\u00e9", min_size=1, max_size=12))
+def test_a_user_that_is_not_utf8_keeps_its_bytes(user: str) -> None:
+    found = parse_address(name_addr(f"sip:{user}\udcff@example.org"))
+    assert found is not None
+    assert found.aor == f"sip:{user}\udcff@example.org"

@@ -1,6 +1,7 @@
 """What third parties import: verdicts, context, facts, events, interfaces.  Semantic versioning holds here."""
 
 from ..sip.message import Request, Response
+from ..sip.proxy.edits import Edits
 from ..sip.uri import Uri
 from .accounts import Account, Binding
 from .answer import Answer, Relay
@@ -24,6 +25,7 @@ from .interfaces import (
     IDestinationCheck,
     IEventReader,
     IHandler,
+    IIdentities,
     IIngressCheck,
     IRequestCheck,
     IResolver,
@@ -46,6 +48,7 @@ __all__ = [
     "Destination",
     "Domains",
     "Drop",
+    "Edits",
     "Event",
     "Facts",
     "Flow",
@@ -56,6 +59,7 @@ __all__ = [
     "IDestinationCheck",
     "IEventReader",
     "IHandler",
+    "IIdentities",
     "IIngressCheck",
     "IRequestCheck",
     "IResolver",

@@ -4,6 +4,7 @@ from typing import Protocol, TypeVar, final
 
 from ..sip.fields.via import SentBy, Source
 from ..sip.message import Request
+from ..sip.proxy.edits import Edits
 from ..sip.proxy.route import Routed
 from ..sip.uri import Uri
 
@@ -92,7 +93,7 @@ class RequestContext:
     address literal (lower case, IPv6 in brackets) is one of the site's own domains or listening addresses.
     """
 
-    __slots__ = ("facts", "flow", "now", "request", "routed", "site", "target_local", "trace")
+    __slots__ = ("edits", "facts", "flow", "now", "request", "routed", "site", "target_local", "trace")
 
     def __init__(self, request: Request, flow: Flow, now: float, site: "Domains", target_local: bool) -> None:
         self.request = request
@@ -106,6 +107,8 @@ class RequestContext:
         """The request after Route preprocessing (RFC 3261 section 16.4): set by the engine for handlers."""
         self.trace: list[object] = []
         """The verdicts of the request checks so far, in the tac file's order."""
+        self.edits: Edits | None = None
+        """What the forwarded copies say otherwise than the request: None for nearly every one (`edit`)."""
 
     @property
     def method(self) -> str:
@@ -121,6 +124,12 @@ class RequestContext:
     def transport(self) -> str:
         """UDP, TCP or TLS."""
         return self.flow.transport
+
+    def edit(self) -> Edits:
+        """The request's edits, for a check that has some."""
+        if self.edits is None:
+            self.edits = Edits()
+        return self.edits
 
     def local(self, host: str) -> bool:
         """Whether this host is one of the site's domains or listening addresses."""

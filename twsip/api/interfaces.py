@@ -59,6 +59,18 @@ class IAccounts(Interface):
         """The account, or None if there is no such subscriber; raises BackendDown when that cannot be known."""
 
 
+class IIdentities(Interface):
+    """Knows which users an auth id may be, where that is not just its own name (OpenSER's table `uri`)."""
+
+    name = Attribute("How events and errors call this backend.")
+
+    def users(realm: str, auth_id: str) -> Sequence[str] | Awaitable[Sequence[str]]:
+        """The user parts, unescaped, that this account may put before @realm; none if nothing is known of it.
+
+        The domain is always the realm.  Raises BackendDown when it cannot be known.
+        """
+
+
 class ISIPDigest(ICredentials):
     """Digest credentials of one request, as `twisted.cred` sees them."""
 

@@ -1,5 +1,6 @@
 """The checks of the house: one question a file, asked at one of three checkpoints, in the tac file's order."""
 
+from .asserted import AssertedIdentity
 from .blacklist import Blacklist
 from .digest import Digest
 from .identity import OwnIdentity
@@ -11,6 +12,7 @@ from .sources import Sources
 from .trusted import Trusted
 
 __all__ = [
+    "AssertedIdentity",
     "Blacklist",
     "Digest",
     "InDialog",

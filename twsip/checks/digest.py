@@ -29,6 +29,7 @@ from ..guard.nonce import Nonce
 from ..sip.digest import ALGORITHMS, BASES, HAS_SHA_512_256, QOPS, SHA_512_256, SIPDigest, verify
 from ..sip.fields.auth import MOST_HEADERS, OTHER_SCHEME, DigestCredentials, parse_credentials
 from ..sip.uri import parse_uri
+from .asserted import home_of_hidden
 from .challenges import Challenges, Offer
 from .logins import NOBODY, Logins
 from .route import for_ourselves
@@ -55,7 +56,7 @@ class Digest:
 
     `algorithms` is offered in this order (see docs/checks/digest.md before adding SHA-256 to MD5), `qop` is "auth", "auth-int" or
     "auth,auth-int", and must be used unless `qop_required` is false.  A nonce lives `nonce_expire` seconds and may be
-    `nonce_auth_max_drift` ahead.  `check_digest_uri` is "equivalent", "strict" or "off".  A login is remembered for
+    `nonce_auth_max_drift` ahead.  `check_digest_uri` is "equivalent", "strict" or "off", `anonymous` asks whoever hides in From.  A login is remembered for
     `remember` seconds (0: never).  A backend has `timeout` seconds; then it is down.  Bounds: 65,536 nonces
     and as many logins; at the bound the oldest goes.
     """
@@ -70,6 +71,7 @@ class Digest:
         nonce_expire: float = 300.0,
         nonce_auth_max_drift: float = 3.0,
         check_digest_uri: str = "equivalent",
+        anonymous: bool | int = False,
         remember: float = 60.0,
         timeout: float = 2.0,
         retry_after: int = 5,
@@ -99,6 +101,7 @@ class Digest:
         )
         self._logins = Logins(self._algorithms, remember, most_logins)
         self._uri_mode = check_digest_uri
+        self._anonymous = bool(anonymous)
         self._timeout = timeout
         self._retry_after = retry_after
         self._down: set[str] = set()
@@ -171,6 +174,8 @@ class Digest:
         host = request.to.uri.host if method == "REGISTER" else request.from_.uri.host
         offer = self._by_name.get(host)
         if offer is None:
+            if self._anonymous and method != "REGISTER":
+                host = home_of_hidden(context, host)
             if not host or not context.site.is_local(host):
                 return PASS
             offer = self._challenges.offers.get(context.site.realm_for(host))

@@ -3,5 +3,6 @@
 from .choose import ByRealm, portal_for
 from .digest import AccountsChecker, CallerRealm, SIPDigest
 from .sql import SQLAccounts
+from .uris import UriTable
 
-__all__ = ["AccountsChecker", "ByRealm", "CallerRealm", "SIPDigest", "SQLAccounts", "portal_for"]
+__all__ = ["AccountsChecker", "ByRealm", "CallerRealm", "SIPDigest", "SQLAccounts", "UriTable", "portal_for"]

@@ -18,6 +18,7 @@ from ..api import (
     UnknownSubscriber,
     WrongResponse,
 )
+from ..guard.identity import aors_of
 from ..sip.digest import SIPDigest
 
 __all__ = ["AccountsChecker", "CallerRealm", "SIPDigest"]
@@ -68,7 +69,7 @@ class CallerRealm:
         if ICaller not in interfaces:
             raise NotImplementedError("the only avatar here is an ICaller")
         account: Account = avatarId
-        aors = frozenset((f"sip:{account.auth_id}@{account.realm}",))
+        aors = aors_of(account.auth_id, account.realm)
         return ICaller, Caller(account.auth_id, account.realm, aors, account.attributes), _nothing
 
 

@@ -129,7 +129,9 @@ class Outcome:
         if is_loop(request, mark):
             self.refuse(context, transaction, "engine", Reply(482), key)
             return
-        forwarding = prepare(request, routed.uri, routed.routes, self.engine.consumed)
+        edits = context.edits
+        taken = () if edits is None else edits.taken
+        forwarding = prepare(request, routed.uri, routed.routes, self.engine.consumed, taken)
         if forwarding is None:
             self.refuse(context, transaction, "engine", Reply(440), key)
             return

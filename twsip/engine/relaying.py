@@ -3,8 +3,12 @@
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ..api.answer import Relay
-from ..api.context import RequestContext
+from ..api.context import Domains, RequestContext
+from ..api.events import Refused
 from ..api.facts import Target
+from ..sip import names
+from ..sip.fields.challenge import asks_for
+from ..sip.message import Response
 from ..sip.proxy.forward import Forwarding, printed
 from ..sip.proxy.response import Effect, ResponseContext, Step
 from .egress import Branch
@@ -111,8 +115,37 @@ class Relaying(ResponseContext):
         branch = engine.new_branch(self.loop_mark)
         via = flow.sent_by.via + branch
         records = engine.record_routes(context, flow) if self.record_route else []
+        if context.edits is not None:
+            records = records + context.edits.lines_for(flow.host)
         data = printed(forwarding, target.uri, target.route, via, records, self.share)
         return data, branch + b" " + forwarding.method
+
+    def withholds(self, branch: int, response: Response) -> bool:
+        """A challenge for a realm of ours would make the caller's phone compute a digest for whoever sent it: not passed on."""
+        context = self.context
+        assert context is not None
+        relay = context.facts.get(Relay)
+        if relay is not None and relay.block401407:
+            why = "challenges are blocked"
+        elif _asks_for_ours(response, self.engine.domains):
+            why = "a challenge for a realm of ours"
+        else:
+            return False
+        destination = self.branches[branch].destination
+        where = "" if destination is None else f"{destination.transport} {destination.host} {destination.port}"
+        self.engine.tell(
+            Refused(
+                check="challenge",
+                verdict="Reply",
+                status=502,
+                why=f"{response.status} of {where}: {why}",
+                source=context.flow.host,
+                transport=context.flow.transport,
+                method=context.method,
+                call_id=context.request.call_id.decode("utf-8", "replace"),
+            )
+        )
+        return True
 
     def run(self, effects: list[Effect]) -> None:
         """Carry out what the response context asks for."""
@@ -140,3 +173,12 @@ class Relaying(ResponseContext):
     def given_up(self) -> None:
         """The caller sent CANCEL."""
         self.run(self.cancel())
+
+
+def _asks_for_ours(response: Response, site: Domains) -> bool:
+    realms = frozenset([site.realm_for(domain).lower().encode() for domain in site.domains])
+    for header in (names.WWW_AUTHENTICATE, names.PROXY_AUTHENTICATE):
+        for value in response.values(header):
+            if asks_for(value, realms):
+                return True
+    return False

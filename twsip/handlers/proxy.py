@@ -22,12 +22,17 @@ class Proxy:
 
     It decides nothing about who may; that is the checks' business (`NoOpenRelay`).  A local user without bindings and
     one that does not exist get the same 480, so that nobody can list users by calling them.
+
+    `block401407` keeps every challenge of whoever is called from the caller (docs/handlers/proxy.md).
     """
 
     name = "proxy"
 
-    def __init__(self, *, record_route: bool = True, bindings: IBindings | None = None) -> None:
+    def __init__(
+        self, *, record_route: bool = True, bindings: IBindings | None = None, block401407: bool | int = False
+    ) -> None:
         self.record_route = record_route
+        self.block401407 = bool(block401407)
         self._bindings = bindings
         self._chosen: dict[str, tuple[tuple[Binding, ...], Relay]] = {}
         """What was decided of late, by address-of-record, and for which bindings: good as long as the store gives those very same."""
@@ -48,7 +53,7 @@ class Proxy:
         if not context.target_local:
             if uri.headers:
                 return Reply(400, "Headers in Request-URI")
-            return Relay((Target(uri),), Proxy, self.record_route)
+            return Relay((Target(uri),), Proxy, self.record_route, self.block401407)
         if not uri.user or self._bindings is None:
             return None
         aor = local_aor(uri, context.site)
@@ -56,14 +61,14 @@ class Proxy:
         if uri.secure:
             # A sips request is never carried over anything but TLS (RFC 3261 section 26.2.2).
             targets = [target for target in _targets(bindings) if target.uri.secure or target.flow_id.startswith("TLS")]
-            return Relay(targets, Proxy, self.record_route) if targets else Reply(480)
+            return Relay(targets, Proxy, self.record_route, self.block401407) if targets else Reply(480)
         known = self._chosen.get(aor)
         if known is not None and known[0] is bindings:
             return known[1]
         targets = _targets(bindings)
         if not targets:
             return Reply(480)
-        relay = Relay(targets, Proxy, self.record_route)
+        relay = Relay(targets, Proxy, self.record_route, self.block401407)
         if len(self._chosen) >= KEPT:
             self._chosen.clear()
         self._chosen[aor] = bindings, relay

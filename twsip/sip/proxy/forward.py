@@ -16,6 +16,9 @@ _USUAL: Final[dict[int, bytes]] = {
     names.MAX_BREADTH: b"\r\nMax-Breadth: ",
     names.AUTHORIZATION: b"\r\nAuthorization: ",
     names.PROXY_AUTHORIZATION: b"\r\nProxy-Authorization: ",
+    names.P_ASSERTED_IDENTITY: b"\r\nP-Asserted-Identity: ",
+    names.P_PREFERRED_IDENTITY: b"\r\nP-Preferred-Identity: ",
+    names.REMOTE_PARTY_ID: b"\r\nRemote-Party-ID: ",
 }
 """How the lines that are not passed on usually begin."""
 _limits: dict[int, bytes] = {}
@@ -44,9 +47,13 @@ class Forwarding:
 
 
 def prepare(
-    request: Request, uri: Uri, routes: list[Address], consumed: Callable[[bytes], bool] | None = None
+    request: Request,
+    uri: Uri,
+    routes: list[Address],
+    consumed: Callable[[bytes], bool] | None = None,
+    taken: tuple[int, ...] = (),
 ) -> Forwarding | None:
-    """What to forward: without our own Routes, and without credentials that `consumed` says were for us.
+    """What to forward: without our own Routes, credentials that `consumed` says were for us, and the lines at `taken`.
 
     None when Max-Breadth is malformed or 0 (440).  Max-Forwards must be above 0 (checked before: 483).
     """
@@ -65,6 +72,8 @@ def prepare(
     if layout.credentials and consumed is not None:
         ours = [at for at in layout.credentials if consumed(request.field_values[at])]
         doomed = tuple(sorted((*doomed, *ours)))
+    if taken:
+        doomed = tuple(sorted({*doomed, *taken}))
     kept = b""
     if len(doomed) == 1 and request.max_forwards > 0 and layout.via == 0:
         # Nearly every request: no line goes, and one number becomes less, where it stands.
@@ -90,7 +99,8 @@ def _kept(request: Request, doomed: tuple[int, ...]) -> list[bytes]:
         ids = request.layout.ids
         for at in doomed:
             # Nothing but a whole line has a line end before it and one behind it; what is equal to one is doomed, too.
-            sought = _USUAL[ids[at]] + values[at] + b"\r\n"
+            # A header that has no usual spelling here is not found: no line is empty.
+            sought = _USUAL.get(ids[at], b"\r\n\r\n") + values[at] + b"\r\n"
             end = rest.find(sought, begin)
             if end < 0:
                 begin = -1

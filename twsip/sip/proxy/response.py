@@ -68,7 +68,7 @@ class ResponseContext:
         self.best: Response | None = None
         self.challenges: list[bytes] = []
         self.filtered = 0
-        """473 when a destination was refused, 408, 500 or 503 for what we found ourselves; 0 when nothing was."""
+        """473 when a destination was refused, 408, 500, 502 or 503 for what we found ourselves; 0 when nothing was."""
         self.all_503 = True
 
     @property
@@ -99,6 +99,9 @@ class ResponseContext:
             return self._success(branch, response)
         if self.done or not known:
             return []
+        if status in _CHALLENGES and self.withholds(branch, response):
+            # As if it had not answered; another branch may still say something better.
+            return self.failed(-1, 502)
         self._keep(response)
         if status >= 600:
             # §16.7 step 5: a 6xx ends the search, but the pending branches are waited for.
@@ -106,8 +109,12 @@ class ResponseContext:
             return self._cancel_pending() if self._owing else self._settle()
         return self._settle()
 
+    def withholds(self, branch: int, response: Response) -> bool:
+        """Whether this challenge (401, 407) must not reach the caller; for whoever knows the realms to say.  Never, here."""
+        return False
+
     def failed(self, branch: int, status: int) -> list[Effect]:
-        """A branch ended without an answer: 408 it was silent, 473 filtered, 500 or 503 it could not be sent."""
+        """A branch ended without an answer: 408 it was silent, 473 filtered, 500 or 503 it could not be sent, 502 it said nonsense."""
         if not self._settled(branch) and branch >= 0:
             return []  # it had its say
         if self.done:
