@@ -292,7 +292,7 @@ def test_an_event_names_whom_and_where_and_no_secret() -> None:
     scene = Scene()
     scene.says(scene.answer(password="x"))
     (event,) = scene.house.told
-    assert event == AuthFailed("AUTH_INVALID_PASSWORD", "alice", "example.org", "192.0.2.9", "UDP", "REGISTER", "c1@phone")
+    assert event == AuthFailed("AUTH_INVALID_PASSWORD", "alice", "example.org", "192.0.2.9", "UDP", "REGISTER", "c1@phone", -2)
 
 
 def test_a_replay_is_refused_out_of_order_is_not() -> None:

@@ -11,6 +11,7 @@ from .errors import (
     TransportFailed,
     TwsipError,
     UnknownSubscriber,
+    UsernameExpired,
     WrongResponse,
 )
 from .events import Event, Teller, tell_nobody
@@ -73,6 +74,7 @@ __all__ = [
     "TrustedPeer",
     "TwsipError",
     "UnknownSubscriber",
+    "UsernameExpired",
     "Uri",
     "Verdict",
     "WrongResponse",

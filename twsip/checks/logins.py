@@ -1,6 +1,7 @@
 """Logins that are remembered for a while, so that a registration that comes again asks no backend."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final, final
 
 from ..api import PASS, Pass
@@ -30,14 +31,18 @@ NOBODY: Final = Login(0.0, NOBODYS, PASS)
 class Logins:
     """At most `most` logins, each for `seconds` (0 for none at all); at the bound the oldest goes."""
 
-    def __init__(self, algorithms: tuple[str, ...], seconds: float, most: int) -> None:
-        self._families = {BASES[ALGORITHMS[name]]: ALGORITHMS[name] for name in algorithms}
+    def __init__(self, seconds: float, most: int) -> None:
+        self._families: dict[str, int] = {}
         self._seconds = seconds
         self._most = most
         self._kept: OrderedDict[tuple[str, str], Login] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def expect(self, algorithms: Iterable[str]) -> None:
+        """Keep the HA1s that these algorithms need; none were kept before."""
+        self._families = {BASES[ALGORITHMS[name]]: ALGORITHMS[name] for name in algorithms}
 
     def find(self, realm: str, username: str) -> Login:
         """The login of whoever calls themselves so, maybe one that is over, or NOBODY."""

@@ -8,9 +8,9 @@ from twsip.sip.fields.auth import (
     LONGEST,
     OTHER_SCHEME,
     DigestCredentials,
+    authentication_info,
     ours,
     parse_credentials,
-    print_authentication_info,
     print_challenge,
 )
 from twsip.sip.fields.authparams import MOST_SHAPES, SHAPES
@@ -163,10 +163,12 @@ def test_challenge_is_printed() -> None:
 
 
 def test_authentication_info_is_printed() -> None:
-    assert print_authentication_info("0a", "auth", 26, b"c", "n2") == (
-        'nextnonce="n2", qop=auth, rspauth="0a", cnonce="c", nc=0000001a'
+    found = parse_credentials(MANDATORY + b', qop=auth, nc=0000001A, cnonce="c"')
+    assert isinstance(found, DigestCredentials), found
+    assert authentication_info(b"0a", found, "") == (
+        b'Authentication-Info: qop=auth, rspauth="0a", nc=0000001A, cnonce="c"\r\n'
     )
-    assert print_authentication_info("", "", 0, b"", "n2") == 'nextnonce="n2"'
+    assert authentication_info(b"0a", found, "n2").endswith(b', cnonce="c", nextnonce="n2"\r\n')
 
 
 def test_no_secret_in_repr() -> None:

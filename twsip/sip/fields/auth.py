@@ -236,19 +236,18 @@ def print_challenge(realm: str, nonce: str, algorithm: str, qop: str, stale: boo
     return head + nonce + tail + (", stale=true" if stale else "")
 
 
-def print_authentication_info(rspauth: str, qop: str, nc: int, cnonce: bytes, nextnonce: str) -> str:
-    """The Authentication-Info value (RFC 7616 section 3.5); what is "" (or all of qop's company without qop) is left out.
+_INFO: Final[dict[str, bytes]] = {
+    "auth": b'Authentication-Info: qop=auth, rspauth="',
+    "auth-int": b'Authentication-Info: qop=auth-int, rspauth="',
+}
 
-    `cnonce` is printed as the client sent it between its quotes.
+
+def authentication_info(rspauth: bytes, credentials: DigestCredentials, nextnonce: str) -> bytes:
+    """The line, with its end, for credentials that have a qop (RFC 7616 section 3.5); nextnonce is left out when it is "".
+
+    Nonce count and cnonce are printed as the client sent them.
     """
-    parts: list[str] = []
-    if nextnonce:
-        parts.append("nextnonce=" + _quoted(nextnonce))
-    if qop:
-        parts.append("qop=" + qop)
-    if rspauth:
-        parts.append("rspauth=" + _quoted(rspauth))
-    if qop:
-        parts.append('cnonce="' + cnonce.decode("utf-8", "replace") + '"')
-        parts.append(f"nc={nc:08x}")
-    return ", ".join(parts)
+    after = f'", nextnonce="{nextnonce}"\r\n'.encode() if nextnonce else b'"\r\n'
+    return b"".join(
+        (_INFO[credentials.qop], rspauth, b'", nc=', credentials.nc_text, b', cnonce="', credentials.cnonce, after)
+    )
