@@ -97,8 +97,10 @@ def test_nonces_live_as_long_as_their_realm_says() -> None:
     other = Scene(nonce_expire={"*": 600})
     challenge = other.challenge()
     caller(other.says(other.answer(challenge), now=NOW + 599))
-    with pytest.raises(ConfigError, match="nonce_expire=0 is too little"):
+    with pytest.raises(ConfigError, match=r"nonce_expire=0\.0 is too little"):
         Scene(nonce_expire={"example.org": 0})
+    with pytest.raises(ConfigError, match="nonce_expire='soon' of Digest is no number"):
+        Scene(nonce_expire="soon")
     with pytest.raises(ConfigError, match=r"nonce_expire for 'elsewhere\.example', which is no domain"):
         Scene(nonce_expire={"elsewhere.example": 30})
 

@@ -121,10 +121,11 @@ class Digest:
             one_time_nonce,
             Bound(auth_checks_register, auth_checks_no_dlg, auth_checks_in_dlg),
         )
-        self._secrets = list(secrets)
-        for secret in self._secrets:
+        given: list[Any] = list(secrets)
+        for secret in given:
             if not isinstance(secret, bytes) or len(secret) < LEAST_SECRET:
                 raise ConfigError(f"secrets= of Digest holds one that is not {LEAST_SECRET} bytes or more; take os.urandom(32)")
+        self._secrets: list[bytes] = given
         self._logins = Logins(remember, most_logins)
         self._backends = Backends(self._rules.accounts, timeout)
         self._numbers = numbers(codes)

@@ -131,7 +131,11 @@ class Rules:
             given = algorithms if isinstance(algorithms, Mapping) else {ANY_REALM: algorithms}
             self._algorithms = {realm: known("algorithms", names, ALGORITHMS) for realm, names in given.items()}
         self._expire: dict[str, float] = {ANY_REALM: DEFAULT_EXPIRE}
-        self._expire.update(expire if isinstance(expire, Mapping) else {ANY_REALM: expire})
+        lives = expire if isinstance(expire, Mapping) else {ANY_REALM: expire}
+        for realm, life in lives.items():
+            if not isinstance(life, int | float):
+                raise ConfigError(f"nonce_expire={life!r} of Digest is no number of seconds")
+            self._expire[realm] = float(life)
         self._agents = agents
         self._qops = qops
         self._one_time = one_time
