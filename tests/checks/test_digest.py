@@ -90,6 +90,25 @@ def test_logins_are_forgotten_on_request_and_at_the_bound() -> None:
     assert len(never.book.asked) == 2
 
 
+def test_a_name_that_nobody_has_is_remembered_if_that_is_wanted() -> None:
+    scene = Scene(remember_unknown=30.0)
+    challenge = scene.challenge()
+    for nc in (1, 2, 3):
+        refused(scene.says(scene.answer(challenge, "mallory", "x", nc=nc)), "AUTH_USER_UNKNOWN")
+    assert len(scene.book.asked) == 1
+    scene.book.passwords["mallory"] = "x"
+    refused(scene.says(scene.answer(challenge, "mallory", "x", nc=4)), "AUTH_USER_UNKNOWN")
+    scene.digest.forget("example.org", "mallory")
+    caller(scene.says(scene.answer(challenge, "mallory", "x", nc=5), to="<sip:mallory@example.org>"))
+    scene.says(scene.answer(challenge, "carol", "x"))
+    scene.says(scene.answer(challenge, "carol", "x"), now=NOW + 31)
+    assert [name for _, name in scene.book.asked] == ["mallory", "mallory", "carol", "carol"]
+    always = Scene()
+    for nc in (1, 2):
+        always.says(always.answer(name="mallory", nc=nc))
+    assert len(always.book.asked) == 2
+
+
 def test_a_new_password_works_at_once() -> None:
     scene = Scene()
     challenge = scene.challenge()

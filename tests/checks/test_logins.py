@@ -72,3 +72,17 @@ def test_the_oldest_goes() -> None:
         logins.keep(proven(name, account(name)), Pass(), 100.0)
     assert len(logins) == 2
     assert logins.find("example.org", "b") is NOBODY
+
+
+def test_names_that_nobody_has_are_kept_apart_and_bounded() -> None:
+    logins = Logins(60.0, 2, 30.0)
+    for name in ("a", "b", "a", "c"):
+        logins.miss("example.org", name, 100.0)
+    assert [logins.is_missed("example.org", name, 129.9) for name in "abc"] == [True, False, True]
+    assert not logins.is_missed("example.org", "a", 130.0)
+    assert not logins.is_missed("example.com", "a", 100.0)
+    logins.forget("example.org", "c")
+    assert not logins.is_missed("example.org", "c", 100.0)
+    never = Logins(60.0, 2)
+    never.miss("example.org", "a", 100.0)
+    assert not never.is_missed("example.org", "a", 100.0)

@@ -62,8 +62,8 @@ class Digest:
     `qop_required` is false.  A nonce lives `nonce_expire` seconds and may be `nonce_auth_max_drift` ahead; with
     `one_time_nonce` it is good for one request, with the bits of `auth_checks_...` only for what it was made for.  `secrets`
     sign the nonces instead of the site's.  `algorithms` and `nonce_expire` may be mappings by realm.  `check_digest_uri` is
-    "equivalent", "strict" or "off".  A login is remembered for `remember` seconds (0: never).  A backend has `timeout` seconds;
-    then it is down.  Each `on_...` is "challenge", "reject" or "drop".  Bounds: 65,536 nonces and as many logins; at the bound
+    "equivalent", "strict" or "off".  A login is remembered for `remember` seconds (0: never), a name that nobody has for
+    `remember_unknown`.  A backend has `timeout` seconds; then it is down.  Each `on_...` is "challenge", "reject" or "drop".  Bounds: 65,536 nonces and as many logins; at the bound
     the oldest goes.
     """
 
@@ -92,6 +92,7 @@ class Digest:
         on_error: str = REJECT,
         codes: str = "openser",
         remember: float = 60.0,
+        remember_unknown: float = 0.0,
         timeout: float = 2.0,
         retry_after: int = 5,
         most_nonces: int = 65536,
@@ -106,6 +107,7 @@ class Digest:
             ("nonce_expire", self._rules.shortest, 1),
             ("nonce_auth_max_drift", nonce_auth_max_drift, 0),
             ("remember", remember, 0),
+            ("remember_unknown", remember_unknown, 0),
             ("timeout", timeout, 0.001),
             ("retry_after", retry_after, 1),
             ("most_nonces", most_nonces, 1),
@@ -126,7 +128,7 @@ class Digest:
             if not isinstance(secret, bytes) or len(secret) < LEAST_SECRET:
                 raise ConfigError(f"secrets= of Digest holds one that is not {LEAST_SECRET} bytes or more; take os.urandom(32)")
         self._secrets: list[bytes] = given
-        self._logins = Logins(remember, most_logins)
+        self._logins = Logins(remember, most_logins, remember_unknown)
         self._backends = Backends(self._rules.accounts, timeout)
         self._numbers = numbers(codes)
         self._actions = Actions(
@@ -240,6 +242,8 @@ class Digest:
                     if context.now - best_nonce.at >= realm.renew:
                         proof.next_nonce = challenges.next_nonce(context, realm, best_nonce)
                 return login.passes
+        if login is NOBODY and self._logins.is_missed(realm.name, best.username, context.now):
+            return self._refuse(context, realm, AUTH_USER_UNKNOWN, best.username)
         return self._ask(context, realm, best, best_algorithm, best_nonce)
 
     async def _ask(
@@ -251,6 +255,8 @@ class Digest:
         if isinstance(found, str):
             if found.startswith(AUTH_ERROR):
                 return self._actions.error(500, "", self._retry_after, found)
+            if found == AUTH_USER_UNKNOWN:
+                self._logins.miss(realm.name, fields.username, context.now)
             return self._refuse(context, realm, found, fields.username)
         self._logins.keep(credentials, found, context.now)
         why = self._challenges.spend(context, realm, fields, nonce)
