@@ -43,7 +43,8 @@ class Challenges:
         self.mint = Mint(secrets)
         self._random = random
 
-    def _nonce(self, context: RequestContext, realm: Realm, mask: int) -> str:
+    def challenge(self, context: RequestContext, realm: Realm, stale: bool, why: str) -> Challenge:
+        """A new challenge: one value an algorithm, in their order, all with one nonce."""
         at = self._rolled
         dice = self._dice[at : at + RANDOM]
         self._rolled = at + RANDOM
@@ -52,13 +53,9 @@ class Challenges:
             self._dice = self._random(RANDOM * _RANDOM_AT_ONCE)
             dice = self._dice[:RANDOM]
             self._rolled = RANDOM
-        bound = self._bound
-        return self.mint.mint(context.now, dice, realm.name, mask, bound.binding(context) if bound.any else b"")
-
-    def challenge(self, context: RequestContext, realm: Realm, stale: bool, why: str) -> Challenge:
-        """A new challenge: one value an algorithm, in their order, all with one nonce."""
         offer = realm.only or realm.offer(context)
-        nonce = self._nonce(context, realm, offer.mask)
+        bound = self._bound
+        nonce = self.mint.mint(context.now, dice, realm.name, offer.mask, bound.binding(context) if bound.any else b"")
         after = ", stale=true" if stale else ""
         values = []
         for head, tail in offer.ends:
@@ -103,4 +100,5 @@ class Challenges:
 
     def next_nonce(self, context: RequestContext, realm: Realm, nonce: Nonce) -> str:
         """A nonce to go on with, for what the last one was made with."""
-        return self._nonce(context, realm, nonce.mask & realm.mask)
+        mask = nonce.mask & realm.mask
+        return self.mint.mint(context.now, self._random(RANDOM), realm.name, mask, self._bound.binding(context))

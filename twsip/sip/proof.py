@@ -3,9 +3,13 @@
 from typing import Final, final
 
 from .digest import response
-from .fields.auth import DigestCredentials, authentication_info
+from .fields.auth import DigestCredentials
 
 _BACKSLASH: Final = b"\\"
+_BEGINS: Final[dict[str, bytes]] = {
+    "auth": b'Authentication-Info: qop=auth, rspauth="',
+    "auth-int": b'Authentication-Info: qop=auth-int, rspauth="',
+}
 
 
 @final
@@ -31,7 +35,8 @@ class Proof:
             return b""
         # What the server hashes is what the client did, without a method.
         rspauth = response(self._algorithm, self._ha1, fields, b"", b"")
-        return authentication_info(rspauth, fields, self.next_nonce)
+        end = f'", nextnonce="{self.next_nonce}"\r\n'.encode() if self.next_nonce else b'"\r\n'
+        return b"".join((_BEGINS[fields.qop], rspauth, b'", nc=', fields.nc_text, b', cnonce="', fields.cnonce, end))
 
     def __repr__(self) -> str:
         return f"Proof({self._fields!r}, secret hidden)"

@@ -8,7 +8,6 @@ from twsip.sip.fields.auth import (
     LONGEST,
     OTHER_SCHEME,
     DigestCredentials,
-    authentication_info,
     ours,
     parse_credentials,
     print_challenge,
@@ -160,15 +159,6 @@ def test_challenge_is_printed() -> None:
         'Digest realm="example.org", nonce="abc", algorithm=MD5, qop="auth"'
     )
     assert print_challenge('a"b', "abc", "SHA-256", "", True) == 'Digest realm="a\\"b", nonce="abc", algorithm=SHA-256, stale=true'
-
-
-def test_authentication_info_is_printed() -> None:
-    found = parse_credentials(MANDATORY + b', qop=auth, nc=0000001A, cnonce="c"')
-    assert isinstance(found, DigestCredentials), found
-    assert authentication_info(b"0a", found, "") == (
-        b'Authentication-Info: qop=auth, rspauth="0a", nc=0000001A, cnonce="c"\r\n'
-    )
-    assert authentication_info(b"0a", found, "n2").endswith(b', cnonce="c", nextnonce="n2"\r\n')
 
 
 def test_no_secret_in_repr() -> None:

@@ -1,4 +1,4 @@
-"""Digest challenges, credentials and Authentication-Info: read and printed (RFC 7616 section 3, RFC 3261 section 20.7)."""
+"""Digest challenges and credentials: read and printed (RFC 7616 section 3, RFC 3261 section 20.7)."""
 
 from binascii import unhexlify
 from collections.abc import Collection
@@ -234,20 +234,3 @@ def print_challenge(realm: str, nonce: str, algorithm: str, qop: str, stale: boo
     """One WWW-Authenticate or Proxy-Authenticate value; `qop` may be a list like "auth,auth-int", or ""."""
     head, tail = challenge_ends(realm, algorithm, qop)
     return head + nonce + tail + (", stale=true" if stale else "")
-
-
-_INFO: Final[dict[str, bytes]] = {
-    "auth": b'Authentication-Info: qop=auth, rspauth="',
-    "auth-int": b'Authentication-Info: qop=auth-int, rspauth="',
-}
-
-
-def authentication_info(rspauth: bytes, credentials: DigestCredentials, nextnonce: str) -> bytes:
-    """The line, with its end, for credentials that have a qop (RFC 7616 section 3.5); nextnonce is left out when it is "".
-
-    Nonce count and cnonce are printed as the client sent them.
-    """
-    after = f'", nextnonce="{nextnonce}"\r\n'.encode() if nextnonce else b'"\r\n'
-    return b"".join(
-        (_INFO[credentials.qop], rspauth, b'", nc=', credentials.nc_text, b', cnonce="', credentials.cnonce, after)
-    )
