@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, fail
 from tests.checks.test_digest import Scene, caller, refused
 from twsip.api import Account, BackendDown, Reply, SealBroken
 from twsip.api.events import AuthFailed, BackendFailed, BackendRecovered
-from twsip.checks.digest import MOST_TOLD
+from twsip.checks.backends import MOST_TOLD
 
 
 def test_a_changed_password_works_on_the_next_request_and_the_old_one_no_more() -> None:
@@ -76,5 +76,5 @@ def test_a_broken_account_is_a_sign_of_life() -> None:
 def test_who_is_asked_for_accounts(accounts: Any) -> None:
     scene = Scene()
     if accounts:
-        scene.digest._accounts = accounts
+        scene.digest._backends._accounts = accounts
     assert list(scene.digest.backends()) == (["one", "two"] if accounts else [scene.book])

@@ -15,12 +15,18 @@ def proven(name: str, account: Account, realm: str = "example.org") -> SIPDigest
     return credentials
 
 
+def made(algorithms: tuple[str, ...], seconds: float, most: int) -> Logins:
+    logins = Logins(seconds, most)
+    logins.expect(algorithms)
+    return logins
+
+
 def account(name: str) -> Account:
     return Account(name, "example.org", {}, "pw")
 
 
 def test_what_is_kept() -> None:
-    logins = Logins(("SHA-256", "MD5-sess"), 60.0, 10)
+    logins = made(("SHA-256", "MD5-sess"), 60.0, 10)
     passes = Pass("caller")
     logins.keep(proven("alice", account("alice")), passes, 100.0)
     found = logins.find("example.org", "alice")
@@ -34,7 +40,7 @@ def test_what_is_kept() -> None:
 
 
 def test_an_unknown_family_is_not_kept() -> None:
-    logins = Logins(("SHA-256", "MD5"), 60.0, 10)
+    logins = made(("SHA-256", "MD5"), 60.0, 10)
     stored = Account("alice", "example.org", {"MD5": ha1(MD5, "alice", "example.org", "pw").decode()})
     logins.keep(proven("alice", stored), Pass(), 100.0)
     assert list(logins.find("example.org", "alice").ha1) == ["MD5"]
@@ -42,15 +48,15 @@ def test_an_unknown_family_is_not_kept() -> None:
 
 def test_nothing_is_kept_that_was_not_proven_or_not_wanted() -> None:
     credentials = proven("alice", account("alice"))
-    never = Logins(("MD5",), 0.0, 10)
+    never = made(("MD5",), 0.0, 10)
     never.keep(credentials, Pass(), 100.0)
-    logins = Logins(("MD5",), 60.0, 10)
+    logins = made(("MD5",), 60.0, 10)
     logins.keep(SIPDigest(credentials.fields, MD5, b"BYE", b""), Pass(), 100.0)
     assert (len(never), len(logins)) == (0, 0)
 
 
 def test_an_account_is_forgotten_under_all_its_names() -> None:
-    logins = Logins(("MD5",), 60.0, 10)
+    logins = made(("MD5",), 60.0, 10)
     for name in ("alice", "alice@example.org", "alice@EXAMPLE.org", "alicea"):
         logins.keep(proven(name, account("x")), Pass(), 100.0)
     logins.keep(proven("alice", account("x"), "example.com"), Pass(), 100.0)
@@ -61,8 +67,22 @@ def test_an_account_is_forgotten_under_all_its_names() -> None:
 
 
 def test_the_oldest_goes() -> None:
-    logins = Logins(("MD5",), 60.0, 2)
+    logins = made(("MD5",), 60.0, 2)
     for name in ("a", "b", "a", "c"):
         logins.keep(proven(name, account(name)), Pass(), 100.0)
     assert len(logins) == 2
     assert logins.find("example.org", "b") is NOBODY
+
+
+def test_names_that_nobody_has_are_kept_apart_and_bounded() -> None:
+    logins = Logins(60.0, 2, 30.0)
+    for name in ("a", "b", "a", "c"):
+        logins.miss("example.org", name, 100.0)
+    assert [logins.is_missed("example.org", name, 129.9) for name in "abc"] == [True, False, True]
+    assert not logins.is_missed("example.org", "a", 130.0)
+    assert not logins.is_missed("example.com", "a", 100.0)
+    logins.forget("example.org", "c")
+    assert not logins.is_missed("example.org", "c", 100.0)
+    never = Logins(60.0, 2)
+    never.miss("example.org", "a", 100.0)
+    assert not never.is_missed("example.org", "a", 100.0)

@@ -40,15 +40,25 @@ def test_every_changed_character_is_noticed() -> None:
                 assert isinstance(mint.read(changed, "example.org"), Fault), changed
 
 
-def test_realm_and_binding_are_part_of_it() -> None:
+def test_the_realm_is_part_of_it() -> None:
     mint = Mint([OLD])
     assert mint.read(minted(mint), "example.com") == Fault.FORGED
+
+
+def test_a_binding_fits_or_not_and_the_nonce_is_ours_either_way() -> None:
+    mint = Mint([OLD])
     bound = minted(mint, binding=b"192.0.2.1")
-    assert isinstance(mint.read(bound, "example.org", b"192.0.2.1"), Nonce)
-    assert mint.read(bound, "example.org", b"192.0.2.2") == Fault.FORGED
-    assert mint.read(bound, "example.org") == Fault.FORGED
-    # Realm and binding do not flow into each other.
-    assert mint.read(minted(mint, realm="a", binding=b"bc"), "ab", b"c") == Fault.FORGED
+    assert isinstance(mint.read(bound, "example.org"), Nonce)
+    assert mint.fits(bound, "example.org", b"192.0.2.1")
+    assert not mint.fits(bound, "example.org", b"192.0.2.2")
+    assert not mint.fits(bound, "example.org", b"")
+    assert not mint.fits(minted(mint), "example.org", b"192.0.2.1"), "one that was not bound fits nowhere"
+    # Realm and binding do not flow into each other, and each nonce says it in other bytes.
+    assert not mint.fits(minted(mint, realm="a", binding=b"bc"), "ab", b"c")
+    assert minted(mint, binding=b"x") != minted(mint, random=b"87654321", binding=b"x")
+    during = Mint([NEW, OLD])
+    assert during.fits(bound, "example.org", b"192.0.2.1"), "old keys bind as well"
+    assert not during.fits(bound, "example.org", b"192.0.2.2")
 
 
 def test_keys_rotate() -> None:

@@ -37,7 +37,7 @@ def test_it_is_an_event_reader(log):
 def test_the_source_comes_first():
     assert line(failed()) == (
         "event=auth_failed src=192.0.2.10 cause=AUTH_WRONG_RESPONSE auth_id=alice realm=example.org "
-        "transport=UDP method=REGISTER call_id=c1"
+        "transport=UDP method=REGISTER call_id=c1 code=0"
     )
 
 

@@ -46,7 +46,9 @@ def test_it_says_what_a_closer_look_says_or_nothing(quick: object, head: bytes) 
     if found is not None:
         closer = _look_closer(head)
         assert not isinstance(closer, Malformed), closer
-        assert found == closer
+        # The layouts may be two objects: the tables that remember them are emptied at different times.
+        assert found[:3] == closer[:3]
+        assert found[3].ids == closer[3].ids
 
 
 @pytest.mark.parametrize("quick", SCANS)

@@ -13,6 +13,7 @@ from .errors import (
     TransportFailed,
     TwsipError,
     UnknownSubscriber,
+    UsernameExpired,
     WrongResponse,
 )
 from .events import Event, Teller, tell_nobody
@@ -80,6 +81,7 @@ __all__ = [
     "TrustedPeer",
     "TwsipError",
     "UnknownSubscriber",
+    "UsernameExpired",
     "Uri",
     "Verdict",
     "WrongResponse",

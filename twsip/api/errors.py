@@ -29,3 +29,7 @@ class UnknownSubscriber(TwsipError, UnauthorizedLogin):
 
 class WrongResponse(TwsipError, UnauthorizedLogin):
     """The account exists, the digest response is not its."""
+
+
+class UsernameExpired(TwsipError, UnauthorizedLogin):
+    """The username was good for a while only, and that is over (usernames that carry their own time)."""

@@ -60,7 +60,8 @@ class Refused(Event):
 @final
 @dataclass(slots=True, unsafe_hash=True)
 class AuthFailed(Event):
-    """Credentials did not hold: `cause` is one of the AUTH_ symbols of docs/checks/digest.md."""
+    """Credentials did not hold: `cause` is one of the AUTH_ symbols of docs/checks/digest.md, `code` the number it has in the
+    family that Digest(codes=) names."""
 
     cause: str
     auth_id: str
@@ -69,6 +70,7 @@ class AuthFailed(Event):
     transport: str
     method: str
     call_id: str
+    code: int = 0
 
 
 @final

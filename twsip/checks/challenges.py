@@ -1,55 +1,36 @@
-"""The challenges of a Digest check: what is offered to whom, and whether an answer keeps to it (RFC 7616 section 3.3)."""
+"""The challenges of a Digest check: how one is made, and whether an answer keeps to it (RFC 7616 section 3.3)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, final
 
-from ..api import Challenge
+from ..api import Challenge, RequestContext
 from ..guard.nonce import RANDOM, Ledger, Mint, Nonce, Spent
 from ..sip.digest import ALGORITHMS, AUTH, AUTH_INT, MD5, QOPS
-from ..sip.fields.auth import DigestCredentials, challenge_ends
-
-AUTH_STALE_NONCE: Final = "AUTH_STALE_NONCE"
-AUTH_NONCE_REUSED: Final = "AUTH_NONCE_REUSED"
+from ..sip.fields.auth import DigestCredentials
+from .bound import Bound
+from .causes import AUTH_NONCE_REUSED, AUTH_STALE_NONCE
+from .offers import Realm
 
 _RANDOM_AT_ONCE: Final = 64
 _FRESH: Final = Spent.FRESH
 
 
 @final
-class Offer:
-    """What one realm is challenged with, printed but for the nonce; `mask` says it in bits."""
-
-    __slots__ = ("ends", "mask", "realm")
-
-    def __init__(self, realm: str, algorithms: tuple[str, ...], qops: tuple[str, ...]) -> None:
-        self.realm = realm
-        self.ends = tuple(challenge_ends(realm, algorithm, ",".join(qops)) for algorithm in algorithms)
-        self.mask = sum(ALGORITHMS[algorithm] for algorithm in algorithms) | sum(QOPS[qop] for qop in qops)
-
-
-@final
 class Challenges:
     """Makes challenges without remembering them, and judges what comes back.
 
-    `expire` and `drift` are seconds; `most` nonces that logged somebody in are remembered.
+    `longest` is how long the nonces of any realm live and `drift` how far they may be ahead, in seconds; `most` nonces
+    that logged somebody in are remembered.  With `one_time` each nonce is good for one request.
     """
 
     def __init__(
-        self,
-        algorithms: tuple[str, ...],
-        qops: tuple[str, ...],
-        qop_required: bool,
-        expire: float,
-        drift: float,
-        most: int,
+        self, qop_required: bool, longest: float, drift: float, most: int, one_time: bool, bound: Bound
     ) -> None:
-        self._algorithms = algorithms
-        self._qops = qops
         self._qop_required = qop_required
-        self._expire = expire
         self._drift = drift
-        self.ledger = Ledger(most, expire + drift)
-        self.offers: dict[str, Offer] = {}
+        self.one_time = one_time
+        self._bound = bound
+        self.ledger = Ledger(most, longest + drift)
         self.chosen: dict[tuple[str, str, int], int] = {}
         """What `algorithm` said before, if it was not 0; by names that are known and masks that we signed, so there are few."""
         self.mint = Mint([bytes(RANDOM * 4)])
@@ -57,13 +38,12 @@ class Challenges:
         self._dice = b""
         self._rolled = 0
 
-    def attach(self, realms: Iterable[str], secret: bytes, random: Callable[[int], bytes]) -> None:
-        """Begin: these are the realms, this is what signs the nonces, these are the dice."""
-        self.mint = Mint([secret])
+    def attach(self, secrets: list[bytes], random: Callable[[int], bytes]) -> None:
+        """Begin: this is what signs the nonces (the first) and verifies them (all), these are the dice."""
+        self.mint = Mint(secrets)
         self._random = random
-        self.offers = {realm: Offer(realm, self._algorithms, self._qops) for realm in realms}
 
-    def challenge(self, offer: Offer, now: float, stale: bool, why: str) -> Challenge:
+    def challenge(self, context: RequestContext, realm: Realm, stale: bool, why: str) -> Challenge:
         """A new challenge: one value an algorithm, in their order, all with one nonce."""
         at = self._rolled
         dice = self._dice[at : at + RANDOM]
@@ -73,12 +53,14 @@ class Challenges:
             self._dice = self._random(RANDOM * _RANDOM_AT_ONCE)
             dice = self._dice[:RANDOM]
             self._rolled = RANDOM
-        nonce = self.mint.mint(now, dice, offer.realm, offer.mask)
+        offer = realm.only or realm.offer(context)
+        bound = self._bound
+        nonce = self.mint.mint(context.now, dice, realm.name, offer.mask, bound.binding(context) if bound.any else b"")
         after = ", stale=true" if stale else ""
         values = []
         for head, tail in offer.ends:
             values.append(head + nonce + tail + after)
-        return Challenge(offer.realm, stale, values, why)
+        return Challenge(realm.name, stale, values, why)
 
     def algorithm(self, fields: DigestCredentials, mask: int) -> int:
         """The bit of the algorithm that the credentials use, if it and their qop were offered with their nonce; else 0."""
@@ -99,12 +81,24 @@ class Challenges:
             self.chosen[fields.algorithm, fields.qop, mask] = algorithm
         return algorithm
 
-    def spend(self, fields: DigestCredentials, nonce: Nonce, now: float) -> str:
+    def spend(self, context: RequestContext, realm: Realm, fields: DigestCredentials, nonce: Nonce) -> str:
         """Spend the count of credentials whose digest was right: "" if all is well, else the cause to ask again for."""
+        now = context.now
         age = now - nonce.at
-        if age > self._expire or age < -self._drift:
+        if age > realm.expire or age < -self._drift:
             return AUTH_STALE_NONCE
-        spent = self.ledger.spend(fields.nonce, nonce.at, fields.nc, now)
+        bound = self._bound
+        if bound.any:
+            binding = bound.binding(context)
+            if binding and not self.mint.fits(fields.nonce, realm.name, binding):
+                return AUTH_STALE_NONCE
+        # A nonce that is good once is spent whole, as one without a count is.
+        spent = self.ledger.spend(fields.nonce, nonce.at, 0 if self.one_time else fields.nc, now)
         if spent is _FRESH:
             return ""
         return AUTH_NONCE_REUSED if spent == Spent.SEEN else AUTH_STALE_NONCE
+
+    def next_nonce(self, context: RequestContext, realm: Realm, nonce: Nonce) -> str:
+        """A nonce to go on with, for what the last one was made with."""
+        mask = nonce.mask & realm.mask
+        return self.mint.mint(context.now, self._random(RANDOM), realm.name, mask, self._bound.binding(context))

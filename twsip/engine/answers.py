@@ -5,6 +5,7 @@ from typing import Final
 from ..api.context import RequestContext
 from ..api.verdict import Challenge, Reply
 from ..sip.build import reply
+from ..sip.proof import Proof
 
 METHOD_REGISTER: Final = "REGISTER"
 
@@ -28,7 +29,10 @@ def challenge(context: RequestContext, verdict: Challenge, tag: bytes) -> tuple[
 
 
 def refusal(context: RequestContext, verdict: Reply, tag: bytes) -> bytes:
-    """A Reply with its own headers; a line end inside a value would start a new header, so none gets through."""
+    """A Reply with its own headers; a line end inside a value would start a new header, so none gets through.
+
+    A 2xx to somebody who proved who they are proves who we are (RFC 7616 section 3.5).
+    """
     printed = verdict.printed
     if printed is None:
         printed = b""
@@ -38,4 +42,8 @@ def refusal(context: RequestContext, verdict: Reply, tag: bytes) -> bytes:
                 line = line.replace("\r", " ").replace("\n", " ")
             printed += line.encode() + b"\r\n"
         verdict.printed = printed
+    if verdict.status < 300 and Proof in context.facts:
+        # Not by get(), which is a call.
+        proof: Proof = context.facts[Proof]  # type: ignore[assignment]
+        printed += proof.line()
     return reply(context.request, verdict.status, verdict.reason, tag, printed)

@@ -21,6 +21,10 @@ _TAG: Final = 18
 LENGTH: Final = 48
 """Characters of a nonce: 36 bytes in base64url, which need no padding."""
 RANDOM: Final = 8
+_BOUND: Final = 4
+"""So many of the random bytes say instead what a bound nonce is bound to: 32 bits, of which each guess is a request."""
+_BINDS: Final = b"\0"
+"""Begins what is hashed for that, where a payload begins with its version."""
 MOST_REALMS: Final = 1024
 WINDOW: Final = 64
 """A count may come so far behind the highest one seen: SIP over UDP reorders."""
@@ -92,8 +96,9 @@ class _Key:
 class Mint:
     """Makes and reads nonces; remembers nothing, so a flood of challenges costs no memory.
 
-    The tag covers time, random, mask, realm and binding: a nonce is good only for the realm (and the source or
-    request, if the binding says one) that it was made for, and only with what was offered.
+    The tag covers time, random, mask and realm: a nonce is good only for the realm that it was made for, and only with what
+    was offered.  A binding (of a source or a request) is apart from it: who comes from elsewhere with one of our nonces can
+    be told that it is stale, and asks for no new password.
     """
 
     __slots__ = ("_keys",)
@@ -110,11 +115,14 @@ class Mint:
     def mint(self, now: float, random: bytes, realm: str, mask: int, binding: bytes = b"") -> str:
         """A new nonce; `random` are 8 random bytes, `mask` up to 16 bits, `binding` anything to tie it to."""
         key = self._keys[0]
+        if binding:
+            random = random[: RANDOM - _BOUND]
+            random += key.tag(realm, _BINDS + random + binding)[:_BOUND]
         payload: bytes = _pack(key.head, mask << _MASK_AT | int(now * 1000), random)
-        tag = key.tag(realm, payload + binding if binding else payload)
+        tag = key.tag(realm, payload)
         return b2a_base64(payload + tag, newline=False).translate(_TO_URL).decode()
 
-    def read(self, nonce: bytes, realm: str, binding: bytes = b"") -> Nonce | Fault:
+    def read(self, nonce: bytes, realm: str) -> Nonce | Fault:
         """What the nonce says, whatever its age, or why it is none of ours.  Never raises."""
         if len(nonce) != LENGTH:
             return Fault.MALFORMED
@@ -128,10 +136,19 @@ class Mint:
         for key in self._keys:
             if key.head == head:
                 payload = raw[:_SIZE]
-                if compare_digest(key.tag(realm, payload + binding if binding else payload), tag):
+                if compare_digest(key.tag(realm, payload), tag):
                     return Nonce((stamp & _MILLISECONDS) / 1000.0, stamp >> _MASK_AT)
                 fault = Fault.FORGED
         return fault
+
+    def fits(self, nonce: bytes, realm: str, binding: bytes) -> bool:
+        """Whether a nonce that `read` knows was made with this binding."""
+        raw = a2b_base64(nonce.translate(_FROM_URL))
+        random, bound = raw[_SIZE - RANDOM : _SIZE - _BOUND], raw[_SIZE - _BOUND : _SIZE]
+        for key in self._keys:
+            if compare_digest(key.tag(realm, _BINDS + random + binding)[:_BOUND], bound):
+                return True
+        return False
 
 
 @final

@@ -10,7 +10,6 @@ from twsip.sip.fields.auth import (
     DigestCredentials,
     ours,
     parse_credentials,
-    print_authentication_info,
     print_challenge,
 )
 from twsip.sip.fields.authparams import MOST_SHAPES, SHAPES
@@ -160,13 +159,6 @@ def test_challenge_is_printed() -> None:
         'Digest realm="example.org", nonce="abc", algorithm=MD5, qop="auth"'
     )
     assert print_challenge('a"b', "abc", "SHA-256", "", True) == 'Digest realm="a\\"b", nonce="abc", algorithm=SHA-256, stale=true'
-
-
-def test_authentication_info_is_printed() -> None:
-    assert print_authentication_info("0a", "auth", 26, b"c", "n2") == (
-        'nextnonce="n2", qop=auth, rspauth="0a", cnonce="c", nc=0000001a'
-    )
-    assert print_authentication_info("", "", 0, b"", "n2") == 'nextnonce="n2"'
 
 
 def test_no_secret_in_repr() -> None:

@@ -1,4 +1,4 @@
-"""Digest challenges, credentials and Authentication-Info: read and printed (RFC 7616 section 3, RFC 3261 section 20.7)."""
+"""Digest challenges and credentials: read and printed (RFC 7616 section 3, RFC 3261 section 20.7)."""
 
 from binascii import unhexlify
 from collections.abc import Collection
@@ -234,21 +234,3 @@ def print_challenge(realm: str, nonce: str, algorithm: str, qop: str, stale: boo
     """One WWW-Authenticate or Proxy-Authenticate value; `qop` may be a list like "auth,auth-int", or ""."""
     head, tail = challenge_ends(realm, algorithm, qop)
     return head + nonce + tail + (", stale=true" if stale else "")
-
-
-def print_authentication_info(rspauth: str, qop: str, nc: int, cnonce: bytes, nextnonce: str) -> str:
-    """The Authentication-Info value (RFC 7616 section 3.5); what is "" (or all of qop's company without qop) is left out.
-
-    `cnonce` is printed as the client sent it between its quotes.
-    """
-    parts: list[str] = []
-    if nextnonce:
-        parts.append("nextnonce=" + _quoted(nextnonce))
-    if qop:
-        parts.append("qop=" + qop)
-    if rspauth:
-        parts.append("rspauth=" + _quoted(rspauth))
-    if qop:
-        parts.append('cnonce="' + cnonce.decode("utf-8", "replace") + '"')
-        parts.append(f"nc={nc:08x}")
-    return ", ".join(parts)
