@@ -233,7 +233,7 @@ class Digest:
             self._tell(context, realm, refused, fields.username)
         if best is None or best_nonce is None:
             return challenges.challenge(context, realm, False, refused)
-        if best.uri != request.uri.text.encode() and not is_same_uri(context, best.uri, self._uri_mode):
+        if best.uri != request.uri.written and not is_same_uri(context, best.uri, self._uri_mode):
             self._tell(context, realm, AUTH_WRONG_URI, best.username)
             return Reply(400, "Digest URI does not match", why=AUTH_WRONG_URI)
         # The sums are done whether or not a login is remembered.  If they do not come out, the backend has the last word:
