@@ -39,7 +39,10 @@ class House:
         uri = words.pop("uri", "sip:example.org")
         method = words.pop("method", "REGISTER")
         request = make_request(method, uri, extra=lines, **words)
-        return self.registrar.handle(make_context(request, *facts, now=now))
+        answer = self.registrar.handle(make_context(request, *facts, now=now))
+        # As the engine does when all is written.
+        self.told += getattr(answer, "events", ())
+        return answer
 
     def there(self, aor: str = ALICE, now: float = NOW) -> list[str]:
         return [one.contact for one in self.bindings.get(aor, now)]

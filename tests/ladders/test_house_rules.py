@@ -20,7 +20,7 @@ from twsip.api import (
     Verdict,
 )
 from twsip.api.errors import TransportFailed
-from twsip.api.events import BackendFailed, CheckBroke, MalformedPacket, Refused
+from twsip.api.events import BackendFailed, BackendRecovered, CheckBroke, MalformedPacket, Refused, Registered
 from twsip.sip.message import Request, Response
 
 
@@ -230,6 +230,22 @@ def test_a_registration_is_acknowledged_only_when_it_is_written() -> None:
     ledger.broken = False
     street.hears(register(branch="z9hG4bK4"))
     assert street.says() == ["192.0.2.9:5060 200"]
+
+
+def test_a_registration_is_told_when_it_is_written_and_not_when_it_is_not() -> None:
+    ledger = Ledger()
+    good = Reply(200)
+    good.events = (Registered("sip:alice@example.org", "sip:alice@192.0.2.9", "added", 60, "192.0.2.9"),)
+    street = Street(handlers=[Yes(good)], bindings=ledger)
+    ledger.broken = True
+    street.hears(register())
+    assert [type(event) for event in street.events] == [BackendFailed]
+    ledger.broken = False
+    street.hears(register(branch="z9hG4bK2"))
+    assert [type(event) for event in street.events] == [BackendFailed, BackendRecovered, Registered]
+    # The same Reply once more, for a request that nobody waits to be written for.
+    street.hears(request("OPTIONS", "sip:example.org", branch="z9hG4bK3"))
+    assert len(street.events) == 3
 
 
 def test_a_registration_that_comes_again_gets_the_same_answer() -> None:

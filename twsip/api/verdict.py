@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, final
 
+from .events import Event
+
 
 class Verdict:
     """One of Pass, Reply, Challenge and Drop; there is no fifth."""
@@ -34,7 +36,7 @@ class Reply(Verdict):
     `headers` are whole lines as (name, value) pairs, values without line ends.
     """
 
-    __slots__ = ("headers", "printed", "reason", "status", "why")
+    __slots__ = ("events", "headers", "printed", "reason", "status", "why")
 
     def __init__(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = (), why: str = "") -> None:
         if not 200 <= status <= 699:
@@ -44,6 +46,8 @@ class Reply(Verdict):
         self.headers: tuple[tuple[str, str], ...] = tuple(headers)
         self.why = why
         """For events and the trace, never for the wire: what the peer need not know."""
+        self.events: tuple[Event, ...] = ()
+        """What is told when a 2xx to a REGISTER is durable and leaves; not at all when it could not be written."""
         self.printed: bytes | None = None
         """The headers as the engine printed them, kept here so that a Reply that is given again is not printed again."""
 

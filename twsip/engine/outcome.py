@@ -30,7 +30,7 @@ class Outcome:
         self.engine = engine
         self._bindings = bindings
         self._down = False
-        self._held: list[tuple[ServerTransaction, RequestContext, int, bytes]] = []
+        self._held: list[tuple[ServerTransaction, RequestContext, Reply, bytes]] = []
 
     def act(
         self, context: RequestContext, key: bytes, transaction: ServerTransaction | None, answer: Reply | Relay
@@ -55,7 +55,7 @@ class Outcome:
                 return
         if request.method == "REGISTER" and answer.status < 300:
             # Acknowledged means durable: it leaves when the bindings are written (turn_ends).
-            self._held.append((transaction, context, answer.status, data))
+            self._held.append((transaction, context, answer, data))
         else:
             transaction.respond(answer.status, data)
 
@@ -205,7 +205,9 @@ class Outcome:
             if self._down:
                 self._down = False
                 self.engine.tell(BackendRecovered(backend="bindings"))
-            for transaction, _, status, data in held:
-                transaction.respond(status, data)
+            for transaction, _, answer, data in held:
+                for event in answer.events:
+                    self.engine.tell(event)
+                transaction.respond(answer.status, data)
                 # Registrations come in storms: half a million phones after a power cut.
                 transaction.shelve()

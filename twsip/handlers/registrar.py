@@ -139,6 +139,7 @@ class Registrar:
         outcome = register(request, bindings.get(aor, now), now, self._limits, received, ours)
         if outcome.status != 200:
             return Reply(outcome.status, outcome.reason, outcome.headers)
+        events: list[Registered] = []
         if outcome.changes:
             try:
                 bindings.apply(aor, outcome.bindings, now)
@@ -147,16 +148,18 @@ class Registrar:
                     bindings.commit()
             except BackendDown as error:
                 return Reply(500, "Server Internal Error", why=str(error))
-            tell = self._tell
             source = flow.host
             for kind, binding in outcome.changes:
                 expires = int(binding.expires - now) if kind != "removed" else 0
-                tell(Registered(aor, binding.contact, kind, expires, source))
+                events.append(Registered(aor, binding.contact, kind, expires, source))
         second = int(now)
         if second != self._date_at:
             self._date_at = second
             self._date = formatdate(second, usegmt=True)
-        return Reply(200, "OK", (*outcome.headers, ("Date", self._date)))
+        answer = Reply(200, "OK", (*outcome.headers, ("Date", self._date)))
+        # Told when they are written: the engine sees to that.
+        answer.events = tuple(events)
+        return answer
 
     def sweep(self, now: float, most: int = 1000) -> int:
         """Take out what has expired among the next `most` addresses, tell it, and return how many bindings that were.
