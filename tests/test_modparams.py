@@ -191,7 +191,7 @@ def test_the_decks_configuration(examples: list[dict[str, Any]], reactor: Thread
     # Proper credentials, and alice's address-of-record in To: an end, and no other challenge.
     for method in ("REGISTER", "INVITE"):
         refusal = asked.says("bob", "secret", "alice", method)
-        assert isinstance(refusal, Reply) and refusal.status == 403
+        assert isinstance(refusal, Reply) and (refusal.status, refusal.reason) == (403, "Forbidden auth ID")
     assert isinstance(asked.says("bob", "guessed", "bob"), Challenge)
 
 
