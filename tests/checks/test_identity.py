@@ -3,8 +3,9 @@
 import pytest
 from zope.interface.verify import verifyObject
 
-from tests.helpers import FakeDomains, make_context, make_request
-from twsip.api import Caller, IRequestCheck, MarkedDialog, OurDialog, Pass, Reply
+from tests.helpers import FakeDomains, FakeHouse, make_context, make_request
+from twsip.api import Caller, ConfigError, IRequestCheck, MarkedDialog, OurDialog, Pass, Reply
+from twsip.api.events import AuthFailed
 from twsip.checks import OwnIdentity
 
 BOB = Caller("bob", "example.org", frozenset({"sip:bob@example.org", "sip:sales@example.org"}))
@@ -63,6 +64,54 @@ def test_row(method: str, from_: str, to: str, extra: tuple[str, ...], status: i
         assert isinstance(verdict, Reply)
         assert verdict.status == status
         assert verdict.why
+        assert verdict.reason == ("Forbidden auth ID" if status == 403 else "Malformed identity")
+
+
+# fmt: off
+CLAIMS = [
+    # method     From                            To                          more                                              claimed
+    ("INVITE",   "<sip:alice@example.org>",      "",                         (),                                               "From sip:alice@example.org"),
+    ("REGISTER", ME,                             "<sip:%61lice@Example.ORG>", (),                                              "To sip:alice@example.org"),
+    ("REGISTER", "<sip:alice@example.org>",      "<sip:bob@example.org>",    (),                                               "From sip:alice@example.org"),
+    ("INVITE",   ME,                             "",                         ("P-Asserted-Identity: <tel:+491>",),             "P-Asserted-Identity tel:+491"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("codes", "code"), [("openser", -5), ("kamailio", -8)])
+@pytest.mark.parametrize(("method", "from_", "to", "extra", "claimed"), CLAIMS)
+def test_a_refusal_is_told_once(
+    method: str, from_: str, to: str, extra: tuple[str, ...], claimed: str, codes: str, code: int
+) -> None:
+    house = FakeHouse()
+    check = OwnIdentity(codes=codes)
+    check.attach(house)
+    uri = "sip:example.org" if method == "REGISTER" else "sip:carol@example.org"
+    verdict = check.check(make_context(make_request(method, uri, from_=from_ + ";tag=1", to=to, extra=extra), BOB))
+    assert isinstance(verdict, Reply)
+    # So that the engine does not say it again.
+    assert verdict.told
+    assert verdict.why == f"AUTH_USER_MISMATCH: bob in {claimed}"
+    assert house.told == [
+        AuthFailed("AUTH_USER_MISMATCH", "bob", "example.org", "192.0.2.9", "UDP", method, "c1@phone", code, claimed)
+    ]
+
+
+def test_what_is_no_mismatch_is_not_told_as_one() -> None:
+    house = FakeHouse()
+    check = OwnIdentity()
+    check.attach(house)
+    assert isinstance(check.check(make_context(make_request(from_=f"{ME};tag=1"), BOB)), Pass)
+    malformed = make_request(from_=f"{ME};tag=1", extra=("P-Asserted-Identity: <sip:bob@@>",))
+    verdict = check.check(make_context(malformed, BOB))
+    assert isinstance(verdict, Reply)
+    assert not verdict.told
+    assert house.told == []
+
+
+def test_the_family_of_numbers_is_one_that_is_known() -> None:
+    with pytest.raises(ConfigError, match="codes='opensips' of OwnIdentity is not known; use one of openser, kamailio"):
+        OwnIdentity(codes="opensips")
 
 
 def test_nobody_authenticated_nothing_said() -> None:

@@ -23,7 +23,7 @@ from twsip.api import (
     TrustedPeer,
     Verdict,
 )
-from twsip.api.events import BackendFailed, BackendRecovered
+from twsip.api.events import AuthFailed, BackendFailed, BackendRecovered
 from twsip.checks import OwnIdentity
 from twsip.checks.aors import KnownCallers
 from twsip.cred import UriTable
@@ -236,7 +236,7 @@ def test_with_a_real_table(tmp_path: Path, reactor: ThreadReactor) -> None:
     connection.commit()
     connection.close()
     assert [status(ask(user)) for user in ("sip1", "sip2")] == [500, 500]
-    assert [type(event) for event in house.told] == [BackendFailed]
+    assert [type(event) for event in house.told] == [AuthFailed, BackendFailed]
 
 
 # fmt: off

@@ -1,9 +1,12 @@
 """Servers that are not there, hang up, talk nonsense or say nothing: BackendDown, never an answer, and the reactor goes on."""
 
+import gc
+import os
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +114,35 @@ both = pytest.mark.parametrize("scheme", ["postgres", "mysql"])
 @both
 def test_nobody_listens(reactor: ThreadReactor, scheme: str) -> None:
     assert "refused" in is_down(reactor, scheme, closed_port())
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "mysql"])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_nobody_listens_at_a_unix_socket_and_no_descriptor_stays_open(
+    reactor: ThreadReactor, tmp_path: Path, scheme: str, is_there: bool
+) -> None:
+    """PyMySQL 1.2 leaves it to the garbage collector, which a site lets look at everything every ten minutes only."""
+    path = tmp_path / ".s.PGSQL.5432"
+    if is_there:
+        with socket.socket(socket.AF_UNIX) as once:
+            once.bind(str(path))
+    place = f"/kamailio?host={tmp_path}" if scheme == "postgres" else f"localhost/kamailio?unix_socket={path}"
+    accounts = SQLAccounts(f"{scheme}://u:s3cretpw@{place}")
+    house = FakeHouse(reactor=reactor)
+    gc.collect()
+    gc.disable()
+    try:
+        accounts.attach(house)
+        assert [type(event) for event in house.told] == [BackendFailed]
+        before = set(os.listdir("/dev/fd"))
+        for _ in range(3):
+            with pytest.raises(BackendDown, match=r"failed: .*\.s\.PGSQL\.5432") as down:
+                reactor.until(accounts.find("example.org", "alice"))
+            assert "s3cretpw" not in str(down.value)
+        assert set(os.listdir("/dev/fd")) == before
+    finally:
+        gc.enable()
+        accounts.close()
 
 
 @both

@@ -9,8 +9,10 @@ from zope.interface import implementer
 
 from tests.helpers import FakeHouse, digest_answer
 from twsip.api import Account, IAccounts
+from twsip.api.events import AuthFailed, Refused
 from twsip.checks import AssertedIdentity, Digest, InDialog, NoOpenRelay, OwnIdentity, Trusted
 from twsip.handlers import Proxy, Registrar
+from twsip.ops.log import line
 from twsip.sip import names
 from twsip.sip.fields.auth import ours
 from twsip.sip.message import Request, Response
@@ -38,13 +40,14 @@ class Town:
     def __init__(self, anonymous: bool = False, phones: Any = None) -> None:
         self.store = phones or Memory()
         self.digest = Digest({"*": Book()}, anonymous=anonymous)
+        self.identity = OwnIdentity(anonymous=anonymous)
         dialogs = InDialog()
         self.street = Street(
             requests=[
                 dialogs,
                 Trusted(GATEWAY, trust_udp=True),
                 self.digest,
-                OwnIdentity(anonymous=anonymous),
+                self.identity,
                 AssertedIdentity(GATEWAY),
                 NoOpenRelay(),
             ],
@@ -54,7 +57,10 @@ class Town:
         self.street.engine.consumed = lambda value: ours(value, ("example.org",))
         house = FakeHouse(self.street.engine.domains, self.street.clock)  # type: ignore[arg-type]
         house.now = self.street.clock.seconds  # type: ignore[method-assign]
+        house.told = self.street.events
+        house.tell = house.told.append
         self.digest.attach(house)
+        self.identity.attach(house)
         dialogs.attach(house)
         self.count = 0
 
@@ -102,11 +108,21 @@ def test_bob_may_not_register_as_alice() -> None:
     for from_, to in (("bob", "alice"), ("alice", "alice"), ("alice", "bob"), ("Bob", "Bob"), ("bob", "%61lice")):
         got = register(town, "bob", from_, to)
         # An end, not another challenge: his password was right.
-        assert got.status == 403
+        assert (got.status, got.reason) == (403, b"Forbidden auth ID")
         assert not got.has(names.WWW_AUTHENTICATE)
     assert list(town.store.aors()) == []
     assert register(town, "bob", "bob", "bob").status == 200
     assert list(town.store.aors()) == ["sip:bob@example.org"]
+
+
+def test_the_operator_reads_one_line_for_it() -> None:
+    town = Town()
+    register(town, "bob", "bob", "alice")
+    lines = [line(event) for event in town.street.events if isinstance(event, AuthFailed | Refused)]
+    assert lines == [
+        "event=auth_failed src=192.0.2.9 cause=AUTH_USER_MISMATCH auth_id=bob realm=example.org transport=UDP method=REGISTER "
+        'call_id=c1 code=-5 claimed="To sip:alice@example.org"'
+    ]
 
 
 @pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "SUBSCRIBE", "OPTIONS", "BREW"])

@@ -45,7 +45,7 @@ class MalformedPacket(Event):
 @final
 @dataclass(slots=True, unsafe_hash=True)
 class Refused(Event):
-    """A check refused a packet, a request or a destination."""
+    """A check refused a packet, a request or a destination, and did not tell so itself."""
 
     check: str
     verdict: str
@@ -60,8 +60,9 @@ class Refused(Event):
 @final
 @dataclass(slots=True, unsafe_hash=True)
 class AuthFailed(Event):
-    """Credentials did not hold: `cause` is one of the AUTH_ symbols of docs/checks/digest.md, `code` the number it has in the
-    family that Digest(codes=) names."""
+    """Credentials did not hold, or not for whom they were used: `cause` is one of the AUTH_ symbols of docs/checks/digest.md,
+    `code` the number it has in the family that `codes` of the check names, `claimed` the header and the address-of-record that
+    were not the caller's own (AUTH_USER_MISMATCH), else ""."""
 
     cause: str
     auth_id: str
@@ -71,6 +72,7 @@ class AuthFailed(Event):
     method: str
     call_id: str
     code: int = 0
+    claimed: str = ""
 
 
 @final

@@ -33,12 +33,20 @@ PASS: Final = Pass()
 class Reply(Verdict):
     """Answer with this status (300 to 699; handlers also 200) and this reason; nothing else runs.
 
-    `headers` are whole lines as (name, value) pairs, values without line ends.
+    `headers` are whole lines as (name, value) pairs, values without line ends.  With `told` the check has told the operator
+    itself, by an event that says more, and the engine tells no Refused besides.
     """
 
-    __slots__ = ("events", "headers", "printed", "reason", "status", "why")
+    __slots__ = ("events", "headers", "printed", "reason", "status", "told", "why")
 
-    def __init__(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = (), why: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+        why: str = "",
+        told: bool = False,
+    ) -> None:
         if not 200 <= status <= 699:
             raise ValueError(f"a reply has a status from 200 to 699, not {status}")
         self.status = status
@@ -46,6 +54,7 @@ class Reply(Verdict):
         self.headers: tuple[tuple[str, str], ...] = tuple(headers)
         self.why = why
         """For events and the trace, never for the wire: what the peer need not know."""
+        self.told = told
         self.events: tuple[Event, ...] = ()
         """What is told when a 2xx to a REGISTER is durable and leaves; not at all when it could not be written."""
         self.printed: bytes | None = None

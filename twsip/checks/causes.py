@@ -50,10 +50,10 @@ def number(cause: str, codes: str) -> int:
     return NUMBERS[cause][FAMILIES.index(codes)]
 
 
-def numbers(codes: str) -> dict[str, int]:
-    """The numbers of all causes in one family.  Raises ConfigError for a family that is none."""
+def numbers(codes: str, check: str = "Digest") -> dict[str, int]:
+    """The numbers of all causes in one family.  Raises ConfigError for a family that is none, given to that check."""
     if codes not in FAMILIES:
-        raise ConfigError(f"codes={codes!r} of Digest is not known; use one of {', '.join(FAMILIES)}")
+        raise ConfigError(f"codes={codes!r} of {check} is not known; use one of {', '.join(FAMILIES)}")
     return {cause: number(cause, codes) for cause in NUMBERS}
 
 

@@ -19,14 +19,17 @@ from ..api import (
     TrustedPeer,
     Verdict,
 )
-from ..api.events import BackendFailed, BackendRecovered
+from ..api.events import AuthFailed, BackendFailed, BackendRecovered, Teller, tell_nobody
 from ..api.house import House
 from ..guard.identity import asks_privacy, claimed, hides
 from .aors import Known, KnownCallers
 from .asserted import own_aor, strip
+from .causes import AUTH_USER_MISMATCH, numbers
 
 _FROM: Final = "From"
 _TO: Final = "To"
+_FORBIDDEN: Final = "Forbidden auth ID"
+"""OpenSER's words."""
 
 
 @final
@@ -40,7 +43,8 @@ class OwnIdentity:
     `check_to` looks at To of a REGISTER, `check_from` at From of everything.  A caller may be `sip:auth_id@realm`, or with
     `use_uri_table` (an IIdentities like UriTable) who the table says, and nobody else; the answer is remembered for
     `remember` seconds (0: never) for the `most_callers` latest callers, and the table has `timeout` seconds to give it.
-    `anonymous` lets a caller hide in From.
+    `anonymous` lets a caller hide in From.  Each refusal is AuthFailed with the cause AUTH_USER_MISMATCH, whose number is that
+    of the family `codes`, "openser" or "kamailio".
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class OwnIdentity:
         check_from: bool | int = True,
         use_uri_table: Any = None,
         anonymous: bool | int = False,
+        codes: str = "openser",
         remember: float = 60.0,
         most_callers: int = 65536,
         timeout: float = 2.0,
@@ -73,6 +78,7 @@ class OwnIdentity:
         self._check_to = bool(check_to)
         self._check_from = bool(check_from)
         self._anonymous = bool(anonymous)
+        self._code = numbers(codes, "OwnIdentity")[AUTH_USER_MISMATCH]
         self._table = use_uri_table
         self._usual = self._check_to and self._check_from and self._table is None
         """Whether nothing was asked for that nearly every request could not be answered by at a glance."""
@@ -81,10 +87,12 @@ class OwnIdentity:
         self._retry_after = retry_after
         self._down = False
         self._house: Any = None
+        self._tell: Teller = tell_nobody
 
     def attach(self, house: House) -> None:
         """Open the table, if there is one."""
         self._house = house
+        self._tell = house.tell
         attach = getattr(self._table, "attach", None)
         if attach is not None:
             attach(house)
@@ -143,10 +151,28 @@ class OwnIdentity:
             if (header == _FROM and any_from) or (header == _TO and not self._check_to):
                 continue
             if not own_aor(context, caller, claim.uri):
-                return Reply(403, "Not your identity", why=f"{caller.auth_id} in {header} as {claim.uri.aor}")
+                return self._refuse(context, caller, f"{header} {claim.uri.aor}")
         if request.layout.asserts:
             strip(context)
         return PASS
+
+    def _refuse(self, context: RequestContext, caller: Caller, claimed: str) -> Verdict:
+        request = context.request
+        call_id = request.call_id.decode("utf-8", "replace")
+        self._tell(
+            AuthFailed(
+                AUTH_USER_MISMATCH,
+                caller.auth_id,
+                caller.realm,
+                context.source,
+                context.transport,
+                request.method,
+                call_id,
+                self._code,
+                claimed,
+            )
+        )
+        return Reply(403, _FORBIDDEN, why=f"{AUTH_USER_MISMATCH}: {caller.auth_id} in {claimed}", told=True)
 
     async def _ask(self, context: RequestContext, caller: Caller) -> Verdict:
         waiting = maybeDeferred(self._table.users, caller.realm, caller.auth_id)
@@ -161,13 +187,13 @@ class OwnIdentity:
             return self._unavailable(f"it gave {type(users).__name__} instead of a list of users")
         if self._down:
             self._down = False
-            self._house.tell(BackendRecovered(self._called()))
+            self._tell(BackendRecovered(self._called()))
         return self._judge_known(context, self._known.keep(caller, users, context.now))
 
     def _unavailable(self, error: str) -> Verdict:
         if not self._down:
             self._down = True
-            self._house.tell(BackendFailed(self._called(), error))
+            self._tell(BackendFailed(self._called(), error))
         return Reply(500, "", (("Retry-After", str(self._retry_after)),), why=error)
 
     def _called(self) -> str:

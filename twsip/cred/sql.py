@@ -1,7 +1,7 @@
 """Accounts in a subscriber table as OpenSER, Kamailio and OpenSIPS have it: SQLite, PostgreSQL, MariaDB and MySQL."""
 
 import os
-from typing import Any, Final, final
+from typing import Any, final
 
 from zope.interface import implementer
 
@@ -10,12 +10,10 @@ from ..api.events import BackendFailed, BackendRecovered
 from ..api.house import House
 from .seal import Seal
 from .sqldriver import Driver, driver_for, told
-from .sqlpool import Pool
+from .sqlpool import Pool, limits
 from .sqlquery import CLEAR, HA1B, Question, can_be_asked, credentials_to_load, identifier, table_name
 from .sqltable import Table
 from .sqlurl import SQLITE, password_in, where
-
-MOST_CONNECTIONS: Final = 64
 
 
 @final
@@ -60,13 +58,7 @@ class SQLAccounts:
     ) -> None:
         self._where = where(url)
         self.name = f"sql:{self._where}"
-        for option, value, least, most in (
-            ("connections", connections, 1, MOST_CONNECTIONS),
-            ("timeout", timeout, 0.1, 60),
-            ("busy", busy, 0, 60),
-        ):
-            if not least <= value <= most:
-                raise ConfigError(f"{option}={value} does not fit SQLAccounts; give {least} to {most}")
+        limits("SQLAccounts", connections, timeout, busy)
         self._password_file = password_file
         self._connections = 1 if self._where.kind == SQLITE else connections
         clear = bool(calculate_ha1)

@@ -1,12 +1,13 @@
 """MariaDB and MySQL through PyMySQL."""
 
 import os
+import socket
 import struct
 from contextlib import suppress
 from typing import Any, Final, final
 
 import pymysql  # type: ignore[import-untyped]
-from pymysql.constants import ER  # type: ignore[import-untyped]
+from pymysql.constants import CR, ER  # type: ignore[import-untyped]
 
 from ..api import ConfigError
 from .sqlurl import Where
@@ -26,6 +27,30 @@ _NAMES: Final = (
 )  # fmt: skip
 _ENDED: Final = (ER.SERVER_SHUTDOWN, 1927, 4031)
 """It was told so before it was hung up on: shutdown, killed, idle for too long."""
+
+
+@final
+class Connection(pymysql.connections.Connection):
+    """One that closes a Unix socket at once when nobody listens there: PyMySQL leaves that to the garbage collector."""
+
+    def connect(self, sock: Any = None) -> None:
+        """What PyMySQL calls when it is made."""
+        if sock is None and self.unix_socket:
+            sock = _reached(self.unix_socket, self.connect_timeout)
+            # As PyMySQL has it for sockets of its own: nobody listens on the way.
+            self._secure = True
+        super().connect(sock)
+
+
+def _reached(path: str, timeout: float) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.settimeout(timeout)
+        made.connect(path)
+    except OSError as error:
+        made.close()
+        raise pymysql.OperationalError(CR.CR_CONNECTION_ERROR, f"Can't connect to the server at {path} ({error})") from None
+    return made
 
 
 @final
@@ -59,7 +84,7 @@ class MySQLDriver:
 
     def connect(self) -> Any:
         """A session that may only read."""
-        connection = pymysql.connect(
+        connection = Connection(
             # In bytes, because PyMySQL encodes text as Latin-1 only.
             password=self._where.password.encode(),
             charset="utf8mb4",

@@ -1,20 +1,37 @@
 """A few threads with a connection each (`twisted.enterprise.adbapi`) that ask; the reactor never waits for a database."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final
 
 from twisted.enterprise.adbapi import ConnectionPool
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
-from ..api import BackendDown
+from ..api import BackendDown, ConfigError
 from .sqldriver import Driver
-from .sqlquery import Question
 from .sqltable import ask
 
 MOST_WAITING: Final = 256
 """So many queries may wait for a thread; the next one is answered as if the database were down."""
+MOST_CONNECTIONS: Final = 64
+
+
+class Question(Protocol):
+    """Something that can be asked: the text of a SELECT."""
+
+    text: str
+
+
+def limits(part: str, connections: int, timeout: float, busy: float) -> None:
+    """Raises ConfigError for options of that part that are too little or too much."""
+    for option, value, least, most in (
+        ("connections", connections, 1, MOST_CONNECTIONS),
+        ("timeout", timeout, 0.1, 60),
+        ("busy", busy, 0, 60),
+    ):
+        if not least <= value <= most:
+            raise ConfigError(f"{option}={value} does not fit {part}; give {least} to {most}")
 
 
 @final

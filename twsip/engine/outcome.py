@@ -74,7 +74,8 @@ class Outcome:
         elif isinstance(verdict, Reply):
             status = verdict.status
             data = answers.refusal(context, verdict, self.engine.tag_for(request))
-            self._tell_refused(context, name, verdict, status, verdict.why or verdict.reason)
+            if not verdict.told:
+                self._tell_refused(context, name, verdict, status, verdict.why or verdict.reason)
         elif isinstance(verdict, Drop):
             self._tell_refused(context, name, verdict, 0, verdict.why)
         if request.method == "ACK":
