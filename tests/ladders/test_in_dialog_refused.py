@@ -1,0 +1,34 @@
+"""What becomes of the ACK of an INVITE in a dialog that we refused without a transaction (RFC 3261 section 17.1.1.3)."""
+
+from hashlib import md5
+
+import pytest
+from dialogs import Accounts, Call, opened, proof
+from twisted.internet.defer import Deferred
+
+from twsip.api import Account
+
+
+def test_a_reinvite_that_was_given_up_before_anybody_knew_who_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = opened("always")
+    refusal = call.is_refused(407, "INVITE", "alice", call.alice)
+    waiting: list[Deferred[Account]] = []
+
+    async def find(self: Accounts, realm: str, auth_id: str) -> Account:
+        waiting.append(Deferred())
+        return await waiting[-1]
+
+    monkeypatch.setattr(Accounts, "find", find)
+    (digest,) = [check for check in call.hop.checks if hasattr(check, "forget") and hasattr(check, "backends")]
+    digest.forget("example.org", "alice")
+    proven = proof(refusal, "alice", "INVITE", call.uri("alice"))  # type: ignore[arg-type]
+    assert call.ask("INVITE", "alice", call.alice, proven) == []
+    branch = f"z9hG4bKdialog{Call.branches}"
+    answers = [getattr(found, "status", 0) for _, found in call.ask("CANCEL", "alice", call.alice, branch=branch)]
+    assert sorted(answers) == [200, 487]
+    # It has bob's To tag, as the one of any other refusal in the dialog.
+    assert call.ask("ACK", "alice", call.alice, branch=branch) == []
+    waiting[0].callback(Account("alice", "example.org", {"MD5": md5(b"alice:example.org:secret").hexdigest()}))
+    call.hop.flush()
+    assert call.hop.sent() == []
+    call.passes("ACK", "alice", call.alice)
