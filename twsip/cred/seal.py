@@ -117,7 +117,7 @@ class Seal:
             return text
         if not isinstance(text, str) or not text:
             return text
-        if is_sealed(text):
+        if is_sealed(text, is_clear):
             return self.open(text, str(username), str(domain), column)
         if not self.accept_unsealed:
             raise SealBroken(
@@ -149,7 +149,7 @@ def opened(seal: Seal | None, text: Any, username: Any, domain: Any, column: str
     """What a column holds, opened by `seal`.  Raises SealBroken when that fails, and without a seal for a sealed value."""
     if seal is not None:
         return seal.opened(text, username, domain, column, is_clear)
-    if isinstance(text, str) and is_sealed(text):
+    if isinstance(text, str) and is_sealed(text, is_clear):
         raise SealBroken("the accounts are sealed, and SQLAccounts(...) has no key; give it seal= and the path of the key file")
     return text
 
