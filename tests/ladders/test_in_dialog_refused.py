@@ -1,4 +1,4 @@
-"""What becomes of the ACK of an INVITE in a dialog that we refused without a transaction (RFC 3261 section 17.1.1.3)."""
+"""What is refused in a dialog although its mark holds, and what becomes of the ACK of a refusal without a transaction (§17.1.1.3)."""
 
 from hashlib import md5
 
@@ -32,3 +32,18 @@ def test_a_reinvite_that_was_given_up_before_anybody_knew_who_calls(monkeypatch:
     call.hop.flush()
     assert call.hop.sent() == []
     call.passes("ACK", "alice", call.alice)
+
+
+@pytest.mark.xfail(strict=True, reason="OwnIdentity lets any account use either name of a dialog whose mark it knows")
+@pytest.mark.parametrize("mode", ["always", "same_flow"])
+@pytest.mark.parametrize(("name", "whose"), [("alice", "bob"), ("bob", "alice")])
+def test_a_party_does_not_speak_as_the_other_one_to_a_third(mode: str, name: str, whose: str) -> None:
+    call = opened(mode)
+    place = call.bob if whose == "bob" else call.alice
+    gateway = "sip:+443069990000@198.51.100.250"
+    # The mark covers neither the callee's tag nor where a request goes.
+    words = {"uri": gateway, "to": f"<sip:{whose}@example.org>;tag={'b' if whose == 'bob' else 'a'}"}
+    refusal = call.is_refused(407, "INVITE", name, place, **words)
+    proven = proof(refusal, whose, "INVITE", gateway)  # type: ignore[arg-type]
+    ((where, found),) = call.ask("INVITE", name, place, proven, **words)
+    assert (where, getattr(found, "status", 0)) == (f"{place[0]}:{place[1]}", 403)
