@@ -3,10 +3,13 @@
 from hashlib import md5
 
 import pytest
-from dialogs import Accounts, Call, opened, proof
+from dialogs import BOB, GATEWAY, MALLORY, Accounts, Call, Hop, opened, proof, sip
+from street import answer, request
+from test_relay import Bob
 from twisted.internet.defer import Deferred
 
 from twsip.api import Account
+from twsip.sip.message import Request, Response
 
 
 def test_a_reinvite_that_was_given_up_before_anybody_knew_who_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +50,28 @@ def test_a_party_does_not_speak_as_the_other_one_to_a_third(mode: str, name: str
     proven = proof(refusal, whose, "INVITE", gateway)  # type: ignore[arg-type]
     ((where, found),) = call.ask("INVITE", name, place, proven, **words)
     assert (where, getattr(found, "status", 0)) == (f"{place[0]}:{place[1]}", 403)
+
+
+@pytest.mark.xfail(strict=True, reason="a mark does not say where a request may go, and NoOpenRelay lets OurDialog go anywhere")
+@pytest.mark.parametrize("mode", ["always", "same_flow"])
+def test_a_stranger_who_may_call_us_does_not_get_to_our_gateway_with_the_mark_of_that_call(mode: str) -> None:
+    hop = Hop(mode, Bob((sip("bob", BOB), 1.0)))
+
+    def invites(uri: str, to: str, cseq: int, *routes: str) -> list[tuple[str, Request | Response]]:
+        lines = (f"Contact: <{sip('m', MALLORY)}>", *routes)
+        return hop.asks(
+            request("INVITE", uri, *lines, sender="<sip:m@evil.example>;tag=m", to=to, cseq=cseq, branch=f"z9hG4bKtoll{cseq}", via=MALLORY[0]),
+            MALLORY,
+        )
+
+    gateway = f"sip:+443069990000@{GATEWAY[0]}"
+    ((_, refused),) = invites(gateway, f"<{gateway}>", 1)
+    assert getattr(refused, "status", 0) == 403
+    ((_, call),) = invites("sip:bob@example.org", "<sip:bob@example.org>", 2)
+    assert isinstance(call, Request)
+    # It need only ring.
+    hop.hears(answer(call, 180, f"Contact: <{sip('bob', BOB)}>"), *BOB)
+    ((_, ringing),) = hop.sent()
+    routes = [f"Route: {line.decode().partition(': ')[2]}" for line in ringing.lines if line.startswith(b"Record-Route")]
+    ((where, found),) = invites(gateway, "<sip:bob@example.org>;tag=b", 3, *routes)
+    assert (where, getattr(found, "status", 0)) == (f"{MALLORY[0]}:5060", 403)
