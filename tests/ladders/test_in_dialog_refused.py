@@ -3,7 +3,7 @@
 from hashlib import md5
 
 import pytest
-from dialogs import BOB, GATEWAY, MALLORY, Accounts, Call, Hop, opened, proof, sip
+from dialogs import ALICE, BOB, GATEWAY, MALLORY, Accounts, Call, Hop, Place, opened, proof, sip
 from street import answer, request
 from test_relay import Bob
 from twisted.internet.defer import Deferred
@@ -75,3 +75,33 @@ def test_a_stranger_who_may_call_us_does_not_get_to_our_gateway_with_the_mark_of
     routes = [f"Route: {line.decode().partition(': ')[2]}" for line in ringing.lines if line.startswith(b"Record-Route")]
     ((where, found),) = invites(gateway, "<sip:bob@example.org>;tag=b", 3, *routes)
     assert (where, getattr(found, "status", 0)) == (f"{MALLORY[0]}:5060", 403)
+
+
+@pytest.mark.xfail(strict=True, reason="To is whatever the opener writes, and the mark makes an identity of it")
+@pytest.mark.parametrize("mode", ["same_flow", "always"])
+def test_a_name_in_to_that_was_never_called_is_nobodys_to_use(mode: str) -> None:
+    # alice rings a second phone of her own, and writes into To whom she would like to be.
+    own: Place = ("192.0.2.10", 5060, "UDP")
+    hop = Hop(mode, Bob((sip("alice", own), 1.0)))
+
+    def opens(cseq: int, *more: str) -> list[tuple[str, Request | Response]]:
+        contact = f"Contact: <{sip('alice', ALICE)}>"
+        return hop.asks(
+            request("INVITE", "sip:alice@192.0.2.10", contact, *more, to="<sip:boss@example.org>", cseq=cseq, branch=f"z9hG4bKto{cseq}"), ALICE
+        )
+
+    ((_, asked),) = opens(1)
+    ((where, invite),) = opens(2, proof(asked, "alice", "INVITE", "sip:alice@192.0.2.10"))
+    assert where == "192.0.2.10:5060"
+    assert isinstance(invite, Request)
+    routes = [f"Route: {line.decode().partition(': ')[2]}" for line in invite.lines if line.startswith(b"Record-Route")]
+    carol = "sip:carol@198.51.100.77"
+
+    def writes(cseq: int, *more: str) -> list[tuple[str, Request | Response]]:
+        names = {"sender": "<sip:boss@example.org>;tag=x", "to": "<sip:alice@example.org>;tag=a", "via": "192.0.2.10:5060"}
+        return hop.asks(request("MESSAGE", carol, *routes, *more, cseq=cseq, branch=f"z9hG4bKto{cseq}", **names), own)  # type: ignore[arg-type]
+
+    ((where, found),) = writes(3)
+    if getattr(found, "status", 0) == 407:
+        ((where, found),) = writes(4, proof(found, "alice", "MESSAGE", carol))
+    assert (where, getattr(found, "status", 0)) == ("192.0.2.10:5060", 403)
