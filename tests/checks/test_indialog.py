@@ -44,12 +44,11 @@ def address(value: bytes) -> Address:
     return found
 
 
-def mark(came: FakeFlow, goes: FakeFlow, to: bytes = b"<sip:bob@example.org>") -> str:
+def mark(came: FakeFlow, goes: FakeFlow, to: bytes = b"<sip:bob@example.org>", opener: bytes = b"<sip:alice@example.org>;tag=a1") -> str:
     came_over, goes_over = (flow_name(flow.transport, flow.source) for flow in (came, goes))
-    return Marks(b"s" * 32).sign(b"c1@phone", side(ALICE, address(to)), came_over, goes_over).decode()
+    return Marks(b"s" * 32).sign(b"c1@phone", side(address(opener), address(to)), came_over, goes_over).decode()
 
 
-ALICE = address(b"<sip:alice@example.org>;tag=a1")
 HERS, HIS = FakeFlow("192.0.2.9", 5060), FakeFlow("192.0.2.77", 5060)
 MARK = mark(HERS, HIS)
 ROUTE = f"Route: <sip:192.0.2.1;lr;m={MARK}>"
@@ -177,6 +176,15 @@ def test_in_mode_always_only_identities_of_ours_are_asked(host: str) -> None:
         theirs = {**SWAPPED, "from_": f"<{foreign}>;tag=b1"}
         assert facts(check, extra=route, flow=HIS, **theirs) == OURS
         assert facts(check, extra=route, flow=HERS, **theirs) == MARKED
+
+
+def test_in_mode_always_who_hides_is_asked_as_when_the_dialog_began() -> None:
+    check = attached("always")[0]
+    for host, found in (("anonymous.invalid", MARKED), ("example.org", MARKED), ("foreign.example", OURS)):
+        hidden = f"<sip:anonymous@{host}>;tag=a1"
+        route = (f"Route: <sip:192.0.2.1;lr;m={mark(HERS, HIS, opener=hidden.encode())}>",)
+        assert facts(check, extra=route, from_=hidden) == found
+        assert facts(check, "ACK", extra=route, from_=hidden) == OURS
 
 
 def test_never_asks_for_nothing_but_a_to_tag_and_a_route_of_ours_and_says_so_once() -> None:

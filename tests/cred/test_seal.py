@@ -187,3 +187,22 @@ def test_a_file_that_did_not_change_is_not_read_again(file: str) -> None:
     ciphers = seal._ciphers
     seal.load()
     assert seal._ciphers is ciphers
+
+
+def test_each_column_takes_one_opening_whoever_it_belongs_to_and_whatever_it_holds(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seal = Seal(file, accept_unsealed=True)
+    seal.load()
+    hashed = "0a" * 16
+    openings: list[str] = []
+    opens = Seal.open
+    monkeypatch.setattr(Seal, "open", lambda self, *words: openings.append(words[1]) or opens(self, *words))
+    for username, text in (
+        (None, None),
+        ("alice", None),
+        ("alice", ""),
+        ("alice", hashed),
+        ("alice", seal.seal(hashed, "alice", "example.org", "ha1")),
+    ):
+        openings.clear()
+        assert seal.opened(text, username, "example.org", "ha1") in (text, hashed)
+        assert len(openings) == 1, (username, text)

@@ -194,6 +194,22 @@ def test_clear_passwords_may_be_sealed_too(path: str, key: str, reactor: ThreadR
     assert reactor.until(lenient.find("example.org", "bob")).password == "ABCDEFABCDEFABCDEFABCDEFABCDEF00"
 
 
+def test_passwords_in_clear_text_that_begin_like_sealed_values(path: str, key: str, reactor: ThreadReactor) -> None:
+    execute(path, "UPDATE subscriber SET password = '~1secret' WHERE username = 'bob'")
+    for options in ({}, {"seal": key, "accept_unsealed": True}):
+        accounts = opened(path, reactor, calculate_ha1=1, **options)
+        assert reactor.until(accounts.find("example.org", "bob")).password == "~1secret"
+    # Once the table is sealed this one is, too.
+    people = Subscribers(path)
+    people.seal_with(Seal(key, accept_unsealed=True))
+    assert people.reseal("seal")["broken"] == 0
+    people.close()
+    sealed = opened(path, reactor, calculate_ha1=1, seal=key)
+    assert reactor.until(sealed.find("example.org", "bob")).password == "~1secret"
+    with pytest.raises(SealBroken, match="has no key"):
+        reactor.until(opened(path, reactor, calculate_ha1=1).find("example.org", "bob"))
+
+
 def test_without_use_domain_the_rows_own_domain_counts(path: str, key: str, reactor: ThreadReactor) -> None:
     accounts = opened(path, reactor, seal=key, use_domain=0)
     assert login(accounts, reactor, "bob", "build").auth_id == "bob"

@@ -1,5 +1,6 @@
 """What is kept is found again until it is dropped, and its memory goes when the last of it went."""
 
+import mmap
 from random import Random
 
 import pytest
@@ -70,3 +71,35 @@ def test_after_clearing_it_is_new() -> None:
     shelf.clear()
     assert (len(shelf), shelf.pieces) == (0, 0)
     assert shelf.get(shelf.put(b"again")) == b"again"
+
+
+def test_what_was_kept_before_clearing_may_be_dropped_after_it() -> None:
+    shelf = Shelf()
+    before = [shelf.put(b"x" * (PIECE // 2)) for _ in range(5)]
+    shelf.clear()
+    after = shelf.put(b"again")
+    for number in before:
+        shelf.drop(number)
+    assert len(shelf) == 1
+    assert shelf.get(after) == b"again"
+
+
+def test_a_system_that_gives_no_memory_leaves_the_shelf_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf()
+    half = b"x" * (PIECE // 2 + 1)
+    kept = [shelf.put(half)]
+
+    def refuses(*words: int) -> mmap.mmap:
+        raise OSError(12, "Cannot allocate memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("twsip.engine.shelf.mmap", refuses)
+        for _ in range(3):
+            with pytest.raises(OSError, match="Cannot allocate"):
+                shelf.put(half)
+        # What still fits does.
+        kept.append(shelf.put(b"small"))
+    shelf.drop(kept.pop(0))
+    kept.append(shelf.put(half))
+    assert [shelf.get(number) for number in kept] == [b"small", half]
+    assert len(shelf) == 2

@@ -119,6 +119,15 @@ def test_hashes_and_sealed_values_are_told_apart() -> None:
         assert not is_sealed(text)
 
 
+def test_a_password_in_clear_text_may_begin_like_a_sealed_value() -> None:
+    for text in ("~1secret", "~9", "~\N{SUPERSCRIPT TWO}", "~1h", "~" + "1" * 62):
+        assert not is_sealed(text, is_clear=True)
+    # The shortest that is sealed, whatever was damaged in it.
+    assert is_sealed("~1hab" + "A" * 59, is_clear=True)
+    assert is_sealed("~1hab" + "!" * 59, is_clear=True)
+    assert not is_sealed("\N{SUPERSCRIPT TWO}" * 64, is_clear=True)
+
+
 def test_no_two_places_read_alike() -> None:
     places = {
         place(head, username, domain, column)

@@ -57,6 +57,7 @@ class Hop(Street):
             NoOpenRelay(strangers_may_call=True),
         ]
         self.here = here
+        self.checks: list[Any] = checks
         secret = here.encode() * 4
         super().__init__(requests=checks, bindings=bindings, secret=secret)
         self.engine.domains = names

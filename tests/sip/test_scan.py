@@ -88,10 +88,12 @@ def test_colons_and_spaces_in_values(quick: object) -> None:
 
 @pytest.mark.parametrize("quick", SCANS)
 def test_an_ordinary_message_needs_no_closer_look(quick: object) -> None:
-    found = quick(PLAIN)  # type: ignore[operator]
+    # An order of headers that nobody had before: of two tables that know one, one may have been emptied since.
+    plain = PLAIN.replace(b"X-Ours", b"X-Ordinary")
+    found = quick(plain)  # type: ignore[operator]
     assert found is not None
     start, rest, values, where = found
-    assert (start, b"\r\n", rest) == PLAIN.partition(b"\r\n")
+    assert (start, b"\r\n", rest) == plain.partition(b"\r\n")
     assert values[0] == b"SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKa1;rport"
     assert where.vias == (0,)
     assert where is layout.layout_of(where.ids)

@@ -7,6 +7,7 @@ from zope.interface import classImplements
 from ..api import PASS, ConfigError, IRequestCheck, MarkedDialog, OurDialog, Pass, RequestContext, Verdict
 from ..api.events import Unsafe
 from ..api.house import House
+from ..guard.identity import hides
 from ..guard.mark import NOTHING, SAME_FLOW, Marks, flow_name
 from .route import routed
 
@@ -22,7 +23,7 @@ class InDialog:
     The mark is in the topmost of our own Routes, or in the Request-URI when a strict router sent it.  `in_dialog_auth` says
     what the mark is worth (RFC 3261 section 12.2 leaves that to policy).  "same_flow": it is enough from whoever comes over
     the flow that the dialog was opened over on their side.  "always": even then not from those who claim an identity of
-    ours.  "dialog": it is enough.  "never": it is not even asked for, as long as there is a Route of ours.  When it is
+    ours, or hide.  "dialog": it is enough.  "never": it is not even asked for, as long as there is a Route of ours.  When it is
     not enough there is the fact MarkedDialog, and `Digest` asks.  An ACK, which cannot be asked, needs the mark alone.
     """
 
@@ -63,9 +64,16 @@ class InDialog:
         worth = marks.read(call_id, request.from_, request.to, token, name)
         if worth == NOTHING:
             return PASS
-        if by_flow and (worth != SAME_FLOW or (self._always and context.site.is_local(request.from_.uri.host))):
+        if by_flow and (worth != SAME_FLOW or (self._always and _is_asked(context))):
             return Pass(MarkedDialog(call_id))
         return Pass(OurDialog(call_id))
+
+
+def _is_asked(context: RequestContext) -> bool:
+    """Whether From names one of ours, or nobody: who hides was asked when the dialog began, or came from a trusted peer."""
+    uri = context.request.from_.uri
+    is_local = context.site.is_local
+    return is_local(uri.host) or hides(uri, is_local)
 
 
 classImplements(InDialog, IRequestCheck)

@@ -110,14 +110,12 @@ class Seal:
     def opened(self, text: Any, username: Any, domain: Any, column: str, is_clear: bool = False) -> Any:
         """What a column holds, opened; nothing is nothing.  Raises SealBroken, also for a text that is not sealed and should be.
 
-        Nobody's row (username None) takes as long as somebody's.
+        Nobody's row (username None) and a column that holds nothing take as long as somebody's: one opening each.
         """
-        if username is None:
-            self.open(self._nothing, "", "", "")
+        if username is None or not isinstance(text, str) or not text:
+            self._open_nothing()
             return text
-        if not isinstance(text, str) or not text:
-            return text
-        if is_sealed(text):
+        if is_sealed(text, is_clear):
             return self.open(text, str(username), str(domain), column)
         if not self.accept_unsealed:
             raise SealBroken(
@@ -126,7 +124,11 @@ class Seal:
             )
         if not is_clear and not is_hash(text.lower()):
             raise SealBroken(f"the {column} of {username}@{domain} is no hash; set a new password with twsipctl passwd")
+        self._open_nothing()
         return text
+
+    def _open_nothing(self) -> None:
+        self.open(self._nothing, "", "", "")
 
     def is_newest(self, text: str) -> bool:
         """Whether the newest key sealed it."""
@@ -149,7 +151,7 @@ def opened(seal: Seal | None, text: Any, username: Any, domain: Any, column: str
     """What a column holds, opened by `seal`.  Raises SealBroken when that fails, and without a seal for a sealed value."""
     if seal is not None:
         return seal.opened(text, username, domain, column, is_clear)
-    if isinstance(text, str) and is_sealed(text):
+    if isinstance(text, str) and is_sealed(text, is_clear):
         raise SealBroken("the accounts are sealed, and SQLAccounts(...) has no key; give it seal= and the path of the key file")
     return text
 

@@ -13,6 +13,8 @@ INTERVAL: Final = 0.1
 LEAST_CONNECT: Final = 2
 """What libpq makes of a shorter time limit for connecting."""
 
+_CANNOT_HOLD: Final = ("22021", "22P05", "22P02", "22003")
+
 
 class Silent(psycopg.OperationalError):
     """The server said nothing for too long."""
@@ -100,8 +102,11 @@ class PostgreSQLDriver:
         return bool(connection.closed)
 
     def cannot_hold(self, error: Exception) -> bool:
-        """A NUL, or a letter that the database's encoding lacks (SQLSTATE class 22)."""
-        return isinstance(error, psycopg.DataError)
+        """A NUL, a letter that the database's encoding lacks, or no number where the column holds numbers.
+
+        Other data exceptions (SQLSTATE class 22) come out of a view that cannot make its rows.
+        """
+        return isinstance(error, psycopg.DataError) and (error.sqlstate is None or error.sqlstate in _CANNOT_HOLD)
 
     def is_about_names(self, error: Exception) -> bool:
         """Access rules and syntax (SQLSTATE class 42), or a schema (3F)."""

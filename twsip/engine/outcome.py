@@ -87,9 +87,13 @@ class Outcome:
                 return
             transaction.end()
         if data:
-            if request.method == "INVITE" and (MarkedDialog in context.facts or OurDialog in context.facts):
-                self.engine.expect_ack(key)
-            self.engine.send(context.flow, request, data)
+            self._send_refusal(context, key, data)
+
+    def _send_refusal(self, context: RequestContext, key: bytes, data: bytes) -> None:
+        """Refuse without a transaction."""
+        if context.request.method == "INVITE" and (MarkedDialog in context.facts or OurDialog in context.facts):
+            self.engine.expect_ack(key)
+        self.engine.send(context.flow, context.request, data)
 
     def _tell_refused(self, context: RequestContext, name: str, verdict: Verdict, status: int, why: str) -> None:
         self.engine.tell(
@@ -111,7 +115,7 @@ class Outcome:
         if transaction.abandoned and not transaction.kept:
             # Still a stranger: no answer of ours is repeated to an address that may be forged.
             transaction.end()
-            self.engine.send(context.flow, context.request, data)
+            self._send_refusal(context, transaction.key, data)
         else:
             transaction.respond(status, data)
 

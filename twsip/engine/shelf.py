@@ -40,7 +40,10 @@ class Shelf:
         return len(self._pieces) + len(self._spare)
 
     def put(self, data: bytes) -> int:
-        """Keep this, 1 to 1,048,575 bytes; the number to ask for it, never 0.  ValueError for any other size."""
+        """Keep this, 1 to 1,048,575 bytes; the number to ask for it, never 0.
+
+        Raises ValueError for any other size, OSError when the system gives no memory; then nothing has changed.
+        """
         size = len(data)
         if not 0 < size < PIECE:
             raise ValueError(f"{size} bytes cannot be kept")
@@ -64,15 +67,17 @@ class Shelf:
         return self._pieces[kept >> _PLACE_BITS][place : place + (kept & _LOW)]
 
     def drop(self, kept: int) -> None:
-        """Let it go; once for each number."""
+        """Let it go; once for each number.  One from before the last `clear` is gone already."""
         number = kept >> _PLACE_BITS
-        left = self._left[number] - 1
+        left = self._left.get(number, 0) - 1
+        if left < 0:
+            return
         self._left[number] = left
         if not left and number != self._number:
             self._release(number)
 
     def clear(self) -> None:
-        """Let go of everything; no number from before is good any more."""
+        """Let go of everything; no number from before can be asked for any more."""
         for piece in (*self._pieces.values(), *self._spare):
             piece.close()
         self._pieces.clear()
@@ -84,11 +89,12 @@ class Shelf:
     def _begin(self) -> None:
         """A new piece; the one before is full."""
         before = self._number
-        self._number = before + 1
         if self._left.get(before) == 0:
+            # Then there is a spare one, and nothing can fail half done.
             self._release(before)
-        self._open = self._spare.pop() if self._spare else mmap(-1, PIECE)
-        self._pieces[self._number] = self._open
+        piece = self._spare.pop() if self._spare else mmap(-1, PIECE)
+        self._number = before + 1
+        self._open = self._pieces[self._number] = piece
         self._left[self._number] = 0
         self._end = 0
 

@@ -230,9 +230,13 @@ class ServerTransaction(Transaction):
                 self.kept = b""
 
     def shelve(self) -> None:
-        """Put its final answer where many of them take little room; nothing else changes."""
+        """Put its final answer where many of them take little room, if there is such room; nothing else changes."""
         if self.state is _COMPLETED and not self.shelved:
-            self.shelved = self.engine.shelf.put(self.kept)
+            try:
+                self.shelved = self.engine.shelf.put(self.kept)
+            except (OSError, ValueError):
+                # Where it is it takes more room, and is repeated just so.
+                return
             self.kept = b""
 
     def again(self) -> None:

@@ -15,6 +15,8 @@ HASH: Final = "h"
 """A hash in lower-case hex, packed into half as many bytes: a sealed MD5 then has 64 characters."""
 TEXT: Final = "t"
 """Any other text, padded to a multiple of 32 bytes: its length is nobody's business."""
+LEAST: Final = 64
+"""Characters of the shortest sealed value."""
 HEAD: Final = 5
 """`~`, the version, the kind, and two characters that name the key.  No hex digit is a tilde."""
 
@@ -86,9 +88,12 @@ def complaint(mode: int, owner: int, me: int, is_credential: bool) -> str:
     return ""
 
 
-def is_sealed(text: str) -> bool:
-    """Whether this means to be a sealed value, of whatever version.  No HA1 in hex does."""
-    return text[:1] == "~" and text[1:2].isdigit()
+def is_sealed(text: str, is_clear: bool = False) -> bool:
+    """Whether this means to be a sealed value, of whatever version.  No HA1 in hex does.
+
+    Where a password in clear text may stand (`is_clear`) it must besides be as long as one: passwords begin with anything.
+    """
+    return text[:1] == "~" and text[1:2].isdigit() and (not is_clear or len(text) >= LEAST)
 
 
 def is_hash(text: str) -> bool:

@@ -64,7 +64,7 @@ def one_batch(connection: sqlite3.Connection, names: Sequence[str], seal: Seal, 
                 places = ", ".join(f"{name} = ?" for name in changes)
                 connection.execute(f"UPDATE subscriber SET {places} WHERE rowid = ?", (*changes.values(), row))  # noqa: S608
                 count["changed"] += 1
-            count["unsealed"] += not all(is_sealed(text) for text in new.values())
+            count["unsealed"] += not all(is_sealed(text, name not in HASHES) for name, text in new.items())
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -74,7 +74,7 @@ def one_batch(connection: sqlite3.Connection, names: Sequence[str], seal: Seal, 
 
 
 def _done(seal: Seal, deed: str, text: str, username: str, domain: str, name: str) -> str:
-    if not is_sealed(text):
+    if not is_sealed(text, name not in HASHES):
         if deed != SEAL:
             return text
         return seal.seal(text.lower() if name in HASHES else text, username, domain, name)
