@@ -157,6 +157,18 @@ def test_it_is_known_for_a_while_and_forgotten_by_name() -> None:
     assert status(scene.asks(caller("auth1"), "sip1@sip.com", now=NOW + 19.0)) == 403
 
 
+def test_an_answer_that_was_under_way_when_the_account_changed_is_not_remembered() -> None:
+    scene = Scene(remember=60.0)
+    slow: Deferred[Any] = Deferred()
+    scene.table.later = [slow]
+    answers: list[Any] = []
+    Deferred.fromCoroutine(scene.asks(caller("auth1"), "old@sip.com")).addCallback(answers.append)
+    scene.check.forget("sip.com", "auth1")
+    slow.callback(["old"])
+    assert status(answers[0]) == 0, "it was asked before the change"
+    assert status(scene.asks(caller("auth1"), "old@sip.com")) == 403
+
+
 def test_nothing_is_known_when_nothing_is_to_be_remembered() -> None:
     scene = Scene(remember=0)
     for _ in range(3):
@@ -167,7 +179,7 @@ def test_nothing_is_known_when_nothing_is_to_be_remembered() -> None:
 def test_the_memory_has_a_bound() -> None:
     known = KnownCallers(60.0, 2)
     for name in ("a", "b", "a", "c"):
-        known.keep(caller(name), (name,), NOW)
+        known.keep(caller(name), (name,), NOW, 0)
     assert len(known) == 2
     assert known.find(caller("b"), NOW) is None
     found = known.find(caller("a"), NOW)

@@ -30,6 +30,8 @@ class KnownCallers:
     def __init__(self, seconds: float, most: int) -> None:
         self._seconds = seconds
         self._most = most
+        self.forgotten = 0
+        """How often an account was forgotten."""
         self._kept: OrderedDict[tuple[str, str], Known] = OrderedDict()
 
     def __len__(self) -> int:
@@ -47,12 +49,15 @@ class KnownCallers:
             self._kept[key] = known
         return known
 
-    def keep(self, caller: Caller, users: Sequence[str], now: float) -> Known:
-        """Remember which users a caller may be: each before @realm, and nowhere else."""
+    def keep(self, caller: Caller, users: Sequence[str], now: float, forgotten: int) -> Known:
+        """Remember which users a caller may be: each before @realm, and nowhere else.
+
+        `forgotten` is the count when the table was asked: what was under way while an account was changed may be the old one.
+        """
         domain = caller.realm.lower()
         aors = frozenset([f"sip:{user}@{domain}" for user in users])
         known = Known(caller, _with(caller, aors), now + self._seconds)
-        if self._seconds:
+        if self._seconds and forgotten == self.forgotten:
             key = (caller.realm, caller.auth_id)
             self._kept.pop(key, None)
             if len(self._kept) >= self._most:
@@ -62,6 +67,7 @@ class KnownCallers:
 
     def forget(self, realm: str, auth_id: str) -> None:
         """Ask anew next time."""
+        self.forgotten += 1
         self._kept.pop((realm, auth_id), None)
 
 

@@ -175,6 +175,7 @@ class OwnIdentity:
         return Reply(403, _FORBIDDEN, why=f"{AUTH_USER_MISMATCH}: {caller.auth_id} in {claimed}", told=True)
 
     async def _ask(self, context: RequestContext, caller: Caller) -> Verdict:
+        forgotten = self._known.forgotten
         waiting = maybeDeferred(self._table.users, caller.realm, caller.auth_id)
         waiting.addTimeout(self._timeout, self._house.reactor)
         try:
@@ -188,7 +189,7 @@ class OwnIdentity:
         if self._down:
             self._down = False
             self._tell(BackendRecovered(self._called()))
-        return self._judge_known(context, self._known.keep(caller, users, context.now))
+        return self._judge_known(context, self._known.keep(caller, users, context.now, forgotten))
 
     def _unavailable(self, error: str) -> Verdict:
         if not self._down:
