@@ -6,6 +6,7 @@ import pytest
 from street import Street, request
 
 from twsip.api import Arrival, Pass, RequestContext, TrustedPeer
+from twsip.api.events import Registered
 from twsip.handlers.registrar import Registrar
 from twsip.stores import MemoryBindings
 
@@ -44,7 +45,7 @@ def test_a_repeat_whose_answer_cannot_be_sent_when_the_house_stops() -> None:
     register(street, 1)
     street.engine.stop()
     street.flush()
-    assert street.events == []
+    assert [event for event in street.events if not isinstance(event, Registered)] == []
 
 
 def test_a_registration_that_was_held_when_the_house_stops_is_answered() -> None:
@@ -54,7 +55,7 @@ def test_a_registration_that_was_held_when_the_house_stops_is_answered() -> None
     street.flush()
     street.waits(40)
     assert street.says() == ["192.0.2.9:5060 200"]
-    assert street.events == []
+    assert [event for event in street.events if not isinstance(event, Registered)] == []
 
 
 def test_without_memory_for_the_shelf_everybody_is_answered_and_repeats_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,4 +74,4 @@ def test_without_memory_for_the_shelf_everybody_is_answered_and_repeats_are(monk
     assert street.says() == ["192.0.2.9:5060 200"]
     street.waits(40)
     assert street.engine.counts()["server_transactions"] == 0
-    assert street.events == []
+    assert [event for event in street.events if not isinstance(event, Registered)] == []
