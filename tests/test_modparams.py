@@ -3,7 +3,6 @@
 import hashlib
 import re
 import sqlite3
-from collections.abc import Iterator
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
@@ -151,13 +150,6 @@ class Asked:
         assert isinstance(challenge, Challenge)
         proof = digest_answer(challenge.values[0], auth_id, password, method, f"sip:{self.domain}")
         return self._one(method, user, f"Authorization: {proof}")
-
-
-@pytest.fixture
-def reactor() -> Iterator[ThreadReactor]:
-    made = ThreadReactor()
-    yield made
-    made.shut_down()
 
 
 @pytest.fixture

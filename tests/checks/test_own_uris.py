@@ -1,7 +1,6 @@
 """OwnIdentity with its options: who looks at what, the uri table in both directions, its failures, its memory, hiding in From."""
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -219,13 +218,6 @@ def test_what_was_known_is_no_pass_once_it_is_too_old_and_the_table_is_gone() ->
     assert status(scene.asks(caller("auth1"), "sip1@sip.com")) == 0
     scene.table.later = [fail(BackendDown("gone"))]
     assert status(scene.asks(caller("auth1"), "sip1@sip.com", now=NOW + 10.0)) == 500
-
-
-@pytest.fixture
-def reactor() -> Iterator[ThreadReactor]:
-    made = ThreadReactor()
-    yield made
-    made.shut_down()
 
 
 def test_with_a_real_table(tmp_path: Path, reactor: ThreadReactor) -> None:

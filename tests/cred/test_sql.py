@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +47,6 @@ def path(tmp_path: Path) -> Path:
     connection.commit()
     connection.close()
     return made
-
-
-@pytest.fixture
-def reactor() -> Iterator[ThreadReactor]:
-    made = ThreadReactor()
-    yield made
-    made.shut_down()
 
 
 def opened(path: Path, reactor: ThreadReactor, **options: Any) -> SQLAccounts:

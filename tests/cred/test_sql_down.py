@@ -60,13 +60,6 @@ class BadServer:
 
 
 @pytest.fixture
-def reactor() -> Iterator[ThreadReactor]:
-    made = ThreadReactor()
-    yield made
-    made.shut_down()
-
-
-@pytest.fixture
 def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
     servers: list[BadServer] = []
 

@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +51,6 @@ def execute(path: str, sql: str, *values: object) -> list[Any]:
             return connection.execute(sql, values).fetchall()
     finally:
         connection.close()
-
-
-@pytest.fixture
-def reactor() -> Iterator[ThreadReactor]:
-    made = ThreadReactor()
-    yield made
-    made.shut_down()
 
 
 def opened(path: str, reactor: ThreadReactor, **options: Any) -> SQLAccounts:

@@ -2,7 +2,6 @@
 
 import socket
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +51,6 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     connection.commit()
     connection.close()
     return made
-
-
-@pytest.fixture
-def reactor() -> Iterator[ThreadReactor]:
-    made = ThreadReactor()
-    yield made
-    made.shut_down()
 
 
 def opened(path: Path, reactor: ThreadReactor, **options: Any) -> UriTable:

@@ -50,13 +50,6 @@ def database(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.fixture
-def reactor() -> Iterator[ThreadReactor]:
-    made = ThreadReactor()
-    yield made
-    made.shut_down()
-
-
-@pytest.fixture
 def running(database: Server) -> Iterator[Server]:
     """The same server, which runs again when the test has ended."""
     yield database

@@ -33,13 +33,6 @@ def database(request: pytest.FixtureRequest) -> Iterator[Server]:
         made.close()
 
 
-@pytest.fixture
-def reactor() -> Iterator[ThreadReactor]:
-    made = ThreadReactor()
-    yield made
-    made.shut_down()
-
-
 def opened(reactor: ThreadReactor, url: str, **options: Any) -> tuple[UriTable, FakeHouse]:
     table, house = UriTable(url, **options), FakeHouse(FakeDomains(("sip.com",)), reactor)
     table.attach(house)
