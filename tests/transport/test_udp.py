@@ -259,7 +259,7 @@ class DatagramCases:
             await peer.until(lambda peer=peer, number=number: peer.got == [b"%d" % number])
         flows = transports._udp[0]._flows
         assert len(flows.known) <= 3
-        assert len(flows._asked) <= 3
+        assert len(flows.asked) <= 3
 
 
 class OneByOneTest(DatagramCases, WorldCase):

@@ -52,12 +52,13 @@ class Transports:
         self._world = World(self._turns, reactor, tell, now, self._local)
         self._world.gone = self._gone
         self._udp: list[UDPPort] = []
+        self._sole: dict[bool, UDPPort] = {}
+        """By whether it speaks IPv6: the socket that needs not be chosen, because there is but one."""
         self._homes: list[Home] = []
         self._doors: list[Any] = []
         self._numbers = itertools.count(1)
         self._flows: dict[str, StreamFlow] = {}
         self._by_id: dict[str, UDPFlow] = {}
-        self._to: dict[tuple[str, int], UDPFlow] = {}
         self._opened: dict[Key, StreamFlow] = {}
         self._peers: dict[tuple[str, str, int], StreamFlow] = {}
         self._client: ClientSide | None = None
@@ -89,6 +90,10 @@ class Transports:
                 self._udp.append(UDPPort(word, opened, self._turns, self._reactor, self._local, self._tell, self._now))
             elif isinstance(word, Stream):
                 self._listen(word, opened, port, side)
+        for ipv6 in (False, True):
+            fitting = [one for one in self._udp if one.word.ipv6 == ipv6]
+            if len(fitting) == 1:
+                self._sole[ipv6] = fitting[0]
         self._sweeper = self._reactor.callLater(SWEEP, self._sweep)
 
     def _listen(self, word: Stream, opened: socket.socket, port: int, side: ServerSide | None) -> None:
@@ -126,6 +131,7 @@ class Transports:
             port.close()
         doors = [door.stopListening() for door in self._doors]
         self._udp, self._doors = [], []
+        self._sole.clear()
         for flow in list(self._flows.values()):
             flow.leave()
         waiting = [one for one in doors if isinstance(one, Deferred)]
@@ -166,8 +172,9 @@ class Transports:
         """
         host = destination.host
         if destination.transport == "UDP":
-            known = self._to.get((host, destination.port))
-            if known is not None and known.alive:
+            sole = self._sole.get(":" in host)
+            known = sole.known_flow_to(host, destination.port) if sole is not None else None
+            if known is not None:
                 return known
         if not is_literal(host) or not 0 < destination.port <= 65535:
             raise TransportFailed(f"{host!r} port {destination.port} is no address")
@@ -207,13 +214,8 @@ class Transports:
         if not fitting:
             raise TransportFailed(f"no UDP socket of ours speaks {'IPv6' if ipv6 else 'IPv4'}")
         if len(fitting) > 1:
-            # Which of them fits best may change with the addresses of this machine.
             fitting.sort(key=lambda one: self._fit(one.host, host))
-            return fitting[-1].flow_to(host, port)
-        if len(self._to) >= MOST_FLOWS:
-            self._to.clear()
-        self._to[host, port] = found = fitting[0].flow_to(host, port)
-        return found
+        return fitting[-1].flow_to(host, port)
 
     def _fit(self, ours: str, peer: str) -> int:
         """How well one of our bound addresses suits a peer: 3 exactly, 2 for all addresses, 1 of the same kind, 0 hardly."""

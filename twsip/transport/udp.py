@@ -104,6 +104,10 @@ class UDPPort:
         """The flow to this address literal."""
         return self._flows.to(host, port)
 
+    def known_flow_to(self, host: str, port: int) -> UDPFlow | None:
+        """The flow to this address if it was asked for before."""
+        return self._flows.asked.get((host, port))
+
     def doRead(self) -> None:
         """Receive what there is, at most a batch, and end the turn; again if more has come, less than two batches in all."""
         if self._waiting:

@@ -98,7 +98,7 @@ class Flows:
         self._way = way
         self.most = MOST_FLOWS
         self.known: dict[Key, UDPFlow] = {}
-        self._asked: dict[tuple[str, int], UDPFlow] = {}
+        self.asked: dict[tuple[str, int], UDPFlow] = {}
 
     def at(self, key: Key) -> UDPFlow | None:
         """A flow to this key, not remembered; None when its address is not one of IP."""
@@ -116,13 +116,13 @@ class Flows:
 
     def to(self, host: str, port: int) -> UDPFlow:
         """The flow to this address literal; raises TransportFailed if it is none."""
-        flow = self._asked.get((host, port))
+        flow = self.asked.get((host, port))
         if flow is None:
             key = self._way.key_of(host, port)
             flow = self.known.get(key) or self.meet(key)
             if flow is None:
                 raise TransportFailed(f"{host!r} is no address")
-            if len(self._asked) >= self.most:
-                self._asked.clear()
-            self._asked[host, port] = flow
+            if len(self.asked) >= self.most:
+                self.asked.clear()
+            self.asked[host, port] = flow
         return flow
