@@ -10,6 +10,7 @@ from ..api import Binding
 
 LINE_FEEDS: Final = 10
 KEPT: Final = 4096
+LONGEST_KEPT: Final = 2048
 
 # What was read of late: who is called is called again, and who reads the same text twice gets the very same tuple.
 _read: dict[str, tuple[Binding, ...]] = {}
@@ -51,13 +52,14 @@ def _pack(binding: Binding) -> str:
 
 
 def unpack(packed: str, now: float) -> tuple[Binding, ...]:
-    """The bindings in the string that have not expired at `now`; of 4,096 strings they are remembered as objects."""
+    """The bindings in the string that have not expired at `now`; of 4,096 strings that are not over 2,048 characters they are remembered."""
     bindings = _read.get(packed)
     if bindings is None:
         bindings = unpack_all(packed)
-        if len(_read) >= KEPT:
-            _read.clear()
-        _read[packed] = bindings
+        if len(packed) <= LONGEST_KEPT:
+            if len(_read) >= KEPT:
+                _read.clear()
+            _read[packed] = bindings
     for binding in bindings:
         if binding.expires <= now:
             return tuple([binding for binding in bindings if binding.expires > now])
