@@ -207,7 +207,7 @@ def test_an_old_pymysql_does_not_get_to_drop_tls(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("scheme", "module", "says"), [("mysql", "pymysql", r"twsip\[mysql\]"), ("postgres", "psycopg", r"twsip\[postgresql\]")]
+    ("scheme", "module", "says"), [("mysql", "pymysql", "pip install 'PyMySQL'"), ("postgres", "psycopg", r"pip install 'psycopg\[binary\]'")]
 )
 def test_a_missing_driver_is_one_sentence(monkeypatch: pytest.MonkeyPatch, scheme: str, module: str, says: str) -> None:
     for name in [name for name in sys.modules if name.startswith("twsip.cred.sql") and name.endswith(("mysql", "postgresql"))]:

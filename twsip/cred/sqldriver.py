@@ -42,11 +42,11 @@ def driver_for(where: Where, timeout: float, busy: float) -> Driver:
     if where.kind == SQLITE:
         return SQLiteDriver(where, busy)
     # Their packages are extras: whoever does not use them need not have them.
-    name, package, extra = ("mysql", "PyMySQL", "mysql") if where.kind == MYSQL else ("postgresql", "psycopg", "postgresql")
+    name, package = ("mysql", "PyMySQL") if where.kind == MYSQL else ("postgresql", "psycopg[binary]")
     try:
         make: Callable[[Where, float], Driver] = import_module(f".sql{name}", __package__).driver
     except ImportError as error:
-        raise ConfigError(f"{package}, the driver for {where.kind}:// URLs, is not installed; run: pip install 'twsip[{extra}]'") from error
+        raise ConfigError(f"{package}, the driver for {where.kind}:// URLs, is not installed; run: pip install '{package}'") from error
     return make(where, timeout)
 
 

@@ -77,7 +77,7 @@ class MySQLDriver:
             self._words |= {"host": where.host or "localhost", "port": where.port or 3306}
             tls = {name: value for name, value in where.options.items() if name.startswith("ssl_")}
             if tls and pymysql.VERSION[:2] < TLS_IS_KEPT:
-                raise ConfigError(f"PyMySQL {pymysql.__version__} goes on without TLS when it is refused; run: pip install 'twsip[mysql]'")
+                raise ConfigError(f"PyMySQL {pymysql.__version__} goes on without TLS when it is refused; run: pip install --upgrade PyMySQL")
             if "ssl_ca" in tls:
                 tls |= {"ssl_verify_cert": True, "ssl_verify_identity": True}  # type: ignore[dict-item]
             self._words |= tls
