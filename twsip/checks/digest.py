@@ -63,9 +63,9 @@ class Digest:
     `qop_required` is false.  A nonce lives `nonce_expire` seconds and may be `nonce_auth_max_drift` ahead; with
     `one_time_nonce` it is good for one request, with the bits of `auth_checks_...` only for what it was made for.  `secrets`
     sign the nonces instead of the site's.  `algorithms` and `nonce_expire` may be mappings by realm.  `check_digest_uri` is
-    "equivalent", "strict" or "off", `anonymous` asks whoever hides in From.  A login is remembered for `remember` seconds (0: never), a name that nobody has for
-    `remember_unknown`.  A backend has `timeout` seconds; then it is down.  Each `on_...` is "challenge", "reject" or "drop".  Bounds: 65,536 nonces and as many logins; at the bound
-    the oldest goes.
+    "equivalent", "strict" or "off", `anonymous` asks whoever hides in From.  A login is remembered for `remember` seconds
+    (0: never), a name that nobody has for `remember_unknown`.  A backend has `timeout` seconds; then it is down.  Each
+    `on_...` is "challenge", "reject" or "drop".  Bounds: 65,536 nonces and as many logins; at the bound the oldest goes.
     """
 
     def __init__(
@@ -104,7 +104,8 @@ class Digest:
             raise ConfigError("Digest() has no accounts; write Digest({'example.org': SQLAccounts('subscribers.db')})")
         # Who says what is offered says it to everybody, unless the table is said as well.
         table = Agents((AGENTS if algorithms is None else ()) if agents is None else agents)
-        self._rules = Rules(accounts, algorithms, table, known("qop", tuple(word.strip() for word in qop.split(",")), QOPS), nonce_expire, one_time_nonce)
+        qops = known("qop", tuple(word.strip() for word in qop.split(",")), QOPS)
+        self._rules = Rules(accounts, algorithms, table, qops, nonce_expire, one_time_nonce)
         for option, value, least in (
             ("nonce_expire", self._rules.shortest, 1),
             ("nonce_auth_max_drift", nonce_auth_max_drift, 0),
