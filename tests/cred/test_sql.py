@@ -93,13 +93,13 @@ def test_a_table_without_ha1b_will_do(path: Path, reactor: ThreadReactor) -> Non
 
 def test_it_opens_once_and_may_be_closed(path: Path, reactor: ThreadReactor) -> None:
     accounts = opened(path, reactor)
-    pool = accounts._pool
+    pool = accounts._database.pool
     accounts.attach(FakeHouse(reactor=reactor))
-    assert accounts._pool is pool
+    assert accounts._database.pool is pool
     assert "subscribers db?" in repr(accounts)
     accounts.close()
     accounts.close()
-    assert accounts._pool is None
+    assert accounts._database.pool is None
     assert SQLAccounts("sqlite:////tmp/x.db?mode=ro").name == "sql:/tmp/x.db"
 
 
@@ -152,9 +152,9 @@ def test_a_missing_file_or_column_stops_the_start(path: Path, reactor: ThreadRea
 
 def test_it_cannot_write(path: Path, reactor: ThreadReactor) -> None:
     accounts = opened(path, reactor)
-    assert accounts._pool is not None
+    assert accounts._database.pool is not None
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        reactor.until(accounts._pool.runOperation("DELETE FROM subscriber"))
+        reactor.until(accounts._database.pool.runOperation("DELETE FROM subscriber"))
 
 
 def test_a_locked_or_broken_database_is_down_and_comes_back(path: Path, reactor: ThreadReactor) -> None:
@@ -176,8 +176,8 @@ def test_unopened_and_overfull_are_down(path: Path, reactor: ThreadReactor) -> N
     with pytest.raises(BackendDown, match="not opened"):
         reactor.until(accounts.find("example.org", "alice"))
     accounts = opened(path, reactor)
-    assert accounts._pool is not None
-    accounts._pool.waiting = MOST_WAITING
+    assert accounts._database.pool is not None
+    accounts._database.pool.waiting = MOST_WAITING
     with pytest.raises(BackendDown, match="queries wait"):
         reactor.until(accounts.find("example.org", "alice"))
 
@@ -249,14 +249,14 @@ def test_the_decks_load_credentials(path: Path, reactor: ThreadReactor) -> None:
     connection.commit()
     accounts = SQLAccounts(str(path), load_credentials="$avp(i:12)=rpid; $avp(i:14)=email_address")
     asked: list[str] = []
-    connect = accounts._driver.connect
+    connect = accounts._database.driver.connect
 
     def traced() -> Any:
         made = connect()
         made.set_trace_callback(asked.append)
         return made
 
-    accounts._driver.connect = traced  # type: ignore[method-assign]
+    accounts._database.driver.connect = traced  # type: ignore[method-assign]
     accounts.attach(FakeHouse(reactor=reactor))
     portal = portal_for({"example.org": accounts})
     with pytest.raises(WrongResponse) as wrong:
@@ -293,12 +293,12 @@ def test_hashes_are_no_passwords(path: Path, reactor: ThreadReactor) -> None:
 
 def test_a_query_that_nobody_waits_for_is_not_asked(path: Path, reactor: ThreadReactor) -> None:
     accounts = opened(path, reactor)
-    assert accounts._pool is not None
+    assert accounts._database.pool is not None
     waiting = ensureDeferred(accounts.find("example.org", "alice"))
     waiting.addErrback(lambda failure: failure.trap(CancelledError))
     waiting.cancel()
-    assert accounts._pool.waiting == 1
-    while accounts._pool.waiting:
+    assert accounts._database.pool.waiting == 1
+    while accounts._database.pool.waiting:
         reactor._calls.get(timeout=10)()
 
 

@@ -164,7 +164,7 @@ def test_who_asks_may_give_up_long_before(reactor: ThreadReactor, serve: Any, sc
     accounts = SQLAccounts(f"{scheme}://u@127.0.0.1:{closed_port()}/kamailio", timeout=0.5, connections=2)
     accounts.attach(FakeHouse(reactor=reactor))
     port = serve(say_nothing)
-    accounts._driver._words["port"] = port  # type: ignore[attr-defined]
+    accounts._database.driver._words["port"] = port  # type: ignore[attr-defined]
     before = threading.active_count()
     for _ in range(20):
         ended: list[Any] = []
@@ -174,7 +174,7 @@ def test_who_asks_may_give_up_long_before(reactor: ThreadReactor, serve: Any, sc
         reactor.advance(2)
         ended[0].trap(TimeoutError)
     assert threading.active_count() <= before + 2
-    pool = accounts._pool
+    pool = accounts._database.pool
     assert pool is not None and pool.waiting <= 20
     while pool.waiting:
         reactor._calls.get(timeout=10)()
@@ -186,7 +186,7 @@ def test_the_end_does_not_wait_for_what_waits(serve: Any, scheme: str) -> None:
     accounts = SQLAccounts(f"{scheme}://u@127.0.0.1:{closed_port()}/kamailio", timeout=0.5, connections=1)
     accounts.attach(FakeHouse(reactor=reactor))
     tries: list[socket.socket] = []
-    accounts._driver._words["port"] = serve(tries.append)  # type: ignore[attr-defined]
+    accounts._database.driver._words["port"] = serve(tries.append)  # type: ignore[attr-defined]
     waiting = [ensureDeferred(accounts.find("example.org", "alice")) for _ in range(50)]
     accounts.close()
     # All but the one that was being asked are told so, once the reactor hears of it.

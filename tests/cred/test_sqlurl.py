@@ -66,7 +66,7 @@ def test_it_is_shown_without_the_password() -> None:
     assert str(where(GOOD[2][0])) == "postgresql://u@[2001:db8::1]:5433/sip"
     accounts = SQLAccounts("mysql://openser:openserrw@localhost/openser")
     assert accounts.name == "sql:mysql://openser@localhost/openser"
-    for text in (repr(accounts), accounts.name, repr(accounts._driver)):
+    for text in (repr(accounts), accounts.name, repr(accounts._database.driver)):
         assert "openserrw" not in text
 
 

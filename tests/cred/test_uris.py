@@ -160,10 +160,10 @@ def test_unopened_overfull_and_too_many_rows_are_down(path: Path, reactor: Threa
     with pytest.raises(BackendDown, match="not opened"):
         reactor.until(UriTable(str(path)).users("sip.com", "auth1"))
     table = opened(path, reactor)
-    table._pool.waiting = MOST_WAITING
+    table._database.pool.waiting = MOST_WAITING
     with pytest.raises(BackendDown, match="queries wait"):
         reactor.until(table.users("sip.com", "auth1"))
-    table._pool.waiting = 0
+    table._database.pool.waiting = 0
     connection = sqlite3.connect(path)
     rows = [("trunk", "sip.com", f"+49{number}") for number in range(MOST_USERS)]
     connection.executemany("INSERT INTO uri (username, domain, uri_user) VALUES (?, ?, ?)", rows)
@@ -178,13 +178,13 @@ def test_unopened_overfull_and_too_many_rows_are_down(path: Path, reactor: Threa
 
 def test_it_cannot_write_opens_once_and_may_be_closed(path: Path, reactor: ThreadReactor) -> None:
     table = opened(path, reactor)
-    pool = table._pool
+    pool = table._database.pool
     table.attach(FakeHouse(reactor=reactor))
     assert pool is not None
-    assert table._pool is pool
+    assert table._database.pool is pool
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reactor.until(pool.runOperation("DELETE FROM uri"))
     assert "uri db?" in repr(table)
     table.close()
     table.close()
-    assert table._pool is None
+    assert table._database.pool is None

@@ -307,7 +307,7 @@ def test_localhost_is_the_socket_as_for_mysqls_own_clients(
 
 
 def test_a_session_may_not_write(database: Server, reactor: ThreadReactor) -> None:
-    connection = SQLAccounts(database.url())._driver.connect()
+    connection = SQLAccounts(database.url())._database.driver.connect()
     try:
         with pytest.raises(Exception, match=r"(?i)read.only"), connection.cursor() as cursor:
             cursor.execute("DELETE FROM subscriber")
@@ -329,7 +329,7 @@ def test_a_restart_is_not_noticed(running: Server, reactor: ThreadReactor) -> No
         running.stop()
         running.start()
         assert all(account is not None for account in together(reactor, accounts, 12))
-    assert accounts._pool is not None and len(accounts._pool.threadpool.threads) <= 3
+    assert accounts._database.pool is not None and len(accounts._database.pool.threadpool.threads) <= 3
 
 
 def test_a_connection_that_the_server_ended_is_not_noticed(database: Server, reactor: ThreadReactor) -> None:
@@ -370,7 +370,7 @@ def test_a_server_that_hangs_is_down_and_comes_back(running: Server, reactor: Th
     finally:
         running.thaw()
     assert found(reactor, accounts, "alice") is not None
-    assert accounts._pool is not None and accounts._pool.waiting == 0
+    assert accounts._database.pool is not None and accounts._database.pool.waiting == 0
 
 
 def test_a_table_that_somebody_locked_is_slow_not_gone(database: Server, reactor: ThreadReactor) -> None:

@@ -5,15 +5,13 @@ from typing import Any, final
 
 from zope.interface import implementer
 
-from ..api import Account, BackendDown, ConfigError, IAccounts
-from ..api.events import BackendFailed, BackendRecovered
+from ..api import Account, ConfigError, IAccounts
 from ..api.house import House
 from .seal import Seal
-from .sqldriver import Driver, driver_for, told
-from .sqlpool import Pool, limits
+from .sqldatabase import Database
 from .sqlquery import CLEAR, HA1B, Question, can_be_asked, credentials_to_load, identifier, table_name
 from .sqltable import Table
-from .sqlurl import SQLITE, password_in, where
+from .sqlurl import SQLITE
 
 
 @final
@@ -56,11 +54,10 @@ class SQLAccounts:
         seal: str = "",
         accept_unsealed: bool = False,
     ) -> None:
-        self._where = where(url)
-        self.name = f"sql:{self._where}"
-        limits("SQLAccounts", connections, timeout, busy)
-        self._password_file = password_file
-        self._connections = 1 if self._where.kind == SQLITE else connections
+        self._database = Database(
+            "SQLAccounts", "the subscriber database {}", "sql", url, password_file, connections, timeout, busy
+        )
+        self.name = self._database.name
         clear = bool(calculate_ha1)
         self._use_domain = bool(use_domain)
         # Any option may be wrong whether or not it is used, so all are looked at.
@@ -82,10 +79,7 @@ class SQLAccounts:
         plain = [(CLEAR if clear else "MD5", first), *((kind, column) for kind, _, column in strong)]
         with_domain = plain if clear else [("MD5", second)] if second else []
         self.algorithms: tuple[str, ...] = ("MD5", "SHA-256", "SHA-512-256") if clear else tuple(kind for kind, _ in plain)
-        self._driver: Driver = driver_for(self._where, timeout, busy)
-        # A table that is wrong is found out late when the server was down at the start.
-        self._broken: tuple[type[Exception], ...] = (ConfigError, *self._driver.errors)
-        name, mark = table_name("table", table), self._driver.mark
+        name, mark = table_name("table", table), self._database.driver.mark
         asked = domain if self._use_domain else ""
         named = [("user_column", user), ("domain_column", asked), ("password_column", first)]
         named += [(option, column) for _, option, column in strong]
@@ -106,55 +100,29 @@ class SQLAccounts:
             Question(name, user, asked, with_domain, attributes, mark, bound),
             password_column_2 is None,
         )
-        self._pool: Pool | None = None
-        self._house: Any = None
-        self._is_told_down = False
 
     def __repr__(self) -> str:
-        return f"SQLAccounts({str(self._where)!r})"
+        return f"SQLAccounts({str(self._database.where)!r})"
 
     def attach(self, house: House) -> None:
         """Look at the table and open the pool.
 
         Raises ConfigError when a file, a table or a column is not there.  A server that does not let us in is BackendFailed.
         """
-        if self._pool is not None:
-            return
-        self._house = house
         if self.seal is not None:
             self.seal.load()
-        if self._where.kind == SQLITE:
-            if not os.path.exists(self._where.path):
-                path = self._where.path
-                raise ConfigError(f"the subscriber database {path} does not exist; make it with: sqlite3 {path} < etc/subscriber.sql")
-        elif self._password_file:
-            self._where.password = password_in(self._password_file)
-        try:
-            connection = self._driver.connect()
-            try:
-                self._opened(connection)
-            finally:
-                connection.close()
-        except self._driver.errors as error:
-            if self._where.kind == SQLITE:
-                raise ConfigError(
-                    f"the subscriber database {self._where} cannot be used: {told(error, self._where)}; mend the file or its owner"
-                ) from error
-            self._is_told_down = True
-            house.tell(BackendFailed(self.name, told(error, self._where)))
-        self._pool = Pool(self._driver, self._connections, self._opened, house.reactor)
+        self._database.open(house, self._opened)
 
     def close(self) -> None:
         """Close the pool; the reactor does it by itself at shutdown."""
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        self._database.close()
 
     def reads(self, path: str) -> bool:
         """Whether the accounts are those of the table `subscriber` in this file, which `twsipctl` changes."""
-        if self._where.kind != SQLITE or self._names != ("subscriber", "username", "domain"):
+        where = self._database.where
+        if where.kind != SQLITE or self._names != ("subscriber", "username", "domain"):
             return False
-        return os.path.realpath(path) == os.path.realpath(self._where.path)
+        return os.path.realpath(path) == os.path.realpath(where.path)
 
     async def find(self, realm: str, auth_id: str) -> Account | None:
         """The account, or None; raises BackendDown when the database does not answer.  Cancelling it gives the query up."""
@@ -162,20 +130,10 @@ class SQLAccounts:
         is_somebody = can_be_asked(username)
         # Asked even when the answer is known to be no, so that the time tells nothing.
         asked_for = username if is_somebody else ""
-        if self._pool is None:
-            raise BackendDown(f"{self.name} was not opened")
-        try:
-            question, rows = await self._pool.look_up(
-                self._table.domain_question if at else self._table.plain_question,
-                (asked_for, realm) if self._use_domain else (asked_for,),
-            )
-        except BackendDown as error:
-            raise BackendDown(f"{self.name} is too slow: {error}") from None
-        except self._broken as error:
-            raise BackendDown(f"{self.name} failed: {told(error, self._where)}") from error
-        if self._is_told_down:
-            self._is_told_down = False
-            self._house.tell(BackendRecovered(self.name))
+        question, rows = await self._database.look_up(
+            self._table.domain_question if at else self._table.plain_question,
+            (asked_for, realm) if self._use_domain else (asked_for,),
+        )
         if not rows:
             return None
         # Nobody's row is read like any other, so that it takes as long.
@@ -188,4 +146,4 @@ class SQLAccounts:
     def _opened(self, connection: Any) -> None:
         # Called for each new connection until one of them could be looked at: the server may be down at the start.
         if not self._table.is_known:
-            self._table.look(connection, self._driver, self._where)
+            self._table.look(connection, self._database.driver, self._database.where)
