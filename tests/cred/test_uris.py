@@ -96,12 +96,12 @@ def test_other_names_of_table_and_columns(path: Path, reactor: ThreadReactor) ->
     connection.execute("INSERT INTO who VALUES ('auth1', 'sip.com', 'sip9')")
     connection.commit()
     connection.close()
-    names = {"table": "who", "username_column": "auth", "domain_column": "realm", "uri_user_column": "sip"}
+    names = {"table": "who", "user_column": "auth", "domain_column": "realm", "uriuser_column": "sip"}
     assert reactor.until(opened(path, reactor, **names).users("sip.com", "auth1")) == ("sip9",)
     with pytest.raises(ConfigError, match=r"no such column: .*did_"):
-        opened(path, reactor, uri_user_column="did_")
-    with pytest.raises(ConfigError, match="uri_user_column="):
-        UriTable("x.db", uri_user_column="a; b")
+        opened(path, reactor, uriuser_column="did_")
+    with pytest.raises(ConfigError, match="uriuser_column="):
+        UriTable("x.db", uriuser_column="a; b")
     with pytest.raises(ConfigError, match="table="):
         UriTable("x.db", table="uri --")
     for wrong in ("", "mssql://u:secret@host/db"):

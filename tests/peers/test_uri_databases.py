@@ -40,7 +40,7 @@ def opened(reactor: ThreadReactor, url: str, **options: Any) -> tuple[UriTable, 
 
 
 def test_the_rows_and_nothing_else_and_down_is_down(database: Server, reactor: ThreadReactor) -> None:
-    for wrong in ({"table": "uris"}, {"uri_user_column": "did"}, {"domain_column": "realm"}):
+    for wrong in ({"table": "uris"}, {"uriuser_column": "did"}, {"domain_column": "realm"}):
         with pytest.raises(ConfigError, match=r"cannot be used: .*(?:uris|did|realm)"):
             opened(reactor, database.url(), **wrong)
     table, house = opened(reactor, database.url())

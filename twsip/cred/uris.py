@@ -42,9 +42,9 @@ class UriTable:
         url: str,
         *,
         table: str = "uri",
-        username_column: str = "username",
+        user_column: str = "username",
         domain_column: str = "domain",
-        uri_user_column: str = "uri_user",
+        uriuser_column: str = "uri_user",
         password_file: str = "",
         connections: int = 2,
         timeout: float = 2.0,
@@ -55,9 +55,9 @@ class UriTable:
         )
         self.name = self._database.name
         mark = self._database.driver.mark
-        username = identifier("username_column", username_column)
+        username = identifier("user_column", user_column)
         domain = identifier("domain_column", domain_column)
-        user = identifier("uri_user_column", uri_user_column)
+        user = identifier("uriuser_column", uriuser_column)
         # The names were checked to be plain identifiers; what came from the wire are parameters.
         self._rows = _Rows(
             f"SELECT u.{username}, u.{domain}, u.{user} FROM {table_name('table', table)} AS u "  # noqa: S608
